@@ -1,0 +1,33 @@
+# make demo   install, run the pipeline on the embedded library, print the verdict
+# make test   install, run the tests
+PYTHON ?= python3.11
+# Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
+# make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the CPU build (about 200 MB).
+TORCH_INDEX ?=
+
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test check verdict
+
+demo: .venv/ready
+	@mkdir -p data/library
+	dvc repro
+	@python -m stages.saturation --show
+
+test: .venv/ready
+	python -m pytest
+
+check: .venv/ready
+	ruff check .
+	ruff format --check .
+	mypy
+
+verdict: .venv/ready
+	@python -m stages.saturation --show
+
+.venv/ready: requirements.lock
+	$(PYTHON) -m venv .venv
+	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
+	@touch $@
