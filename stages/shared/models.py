@@ -1,0 +1,125 @@
+"""The base model and its adapters: loading, fingerprints, device and precision."""
+
+import functools
+import json
+import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.shared.errors import UserError
+from stages.shared.keyed import file_digest
+
+FACTS = "base.json"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The frozen model, its tokenizer, and the facts of base.json."""
+
+    model: Any  # transformers causal language model, float32, on `device`, in evaluation mode
+    tokenizer: Any
+    facts: dict[str, Any]
+
+    @property
+    def device(self) -> Any:
+        """Where the weights lie."""
+        return self.model.device
+
+    @property
+    def prefix(self) -> int:
+        """The token before the first: BOS, or EOS for models that have no BOS."""
+        bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        return int(bos if bos is not None else eos)
+
+
+def quiet() -> None:
+    """Keep transformers from progress bars of its own and from advice on stderr."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def facts(folder: Path, source: str, model: str, licence: str) -> dict[str, Any]:
+    """The facts of a model folder: source, sizes and the fingerprint (sha256 over its weight files)."""
+    from safetensors import safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    count = 0
+    for path in files:
+        with safe_open(path, framework="pt") as weights:
+            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    fingerprint = file_digest(files[0]) if len(files) == 1 else "".join(file_digest(path)[:16] for path in files)
+    return {
+        "source": source,
+        "model": model,
+        "licence": licence,
+        "parameters": count,
+        "dtype": config.get("dtype", ""),
+        "context": config.get("max_position_embeddings", 0),
+        "vocabulary": config.get("vocab_size", 0),
+        "fingerprint": fingerprint,
+    }
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Read base.json of a model folder."""
+    path = folder / FACTS
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro base`")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def device() -> str:
+    """Where models are run: the GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_base(folder: Path) -> Base:
+    """Load model and tokenizer of `folder` in float32, on the GPU where there is one."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    quiet()
+    found = read_facts(folder)
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).to(device()).eval()
+    return Base(model, AutoTokenizer.from_pretrained(folder), found)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a model folder without importing torch."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+@functools.lru_cache(maxsize=1)
+def token_counter(folder: Path) -> Callable[[Sequence[str]], list[int]]:
+    """A function that counts the tokens of each text of a list, special tokens left out."""
+    tokenizer = load_tokenizer(folder)
+
+    def count(texts: Sequence[str]) -> list[int]:
+        return [len(one) for one in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    return count
+
+
+def has_bfloat16(place: str) -> bool:
+    """Whether matrix products in bfloat16 are done in hardware there (elsewhere they are slower than float32)."""
+    import torch
+
+    if place == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
