@@ -1,0 +1,1 @@
+"""The embedded library: real books out of pinned packages."""
