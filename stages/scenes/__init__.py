@@ -1,0 +1,1 @@
+"""Stage `scenes`: the densest passages of each book."""
