@@ -1,0 +1,1 @@
+"""Stage `tiers`: orders, nested rungs, draws, arms and the training sets."""

@@ -1,0 +1,136 @@
+"""Arms: what is read for each book. `real` reads its scenes; the controls read as many tokens of something else."""
+
+import importlib.metadata
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.shared.chance import digest, shuffled
+from stages.shared.errors import UserError
+from stages.shared.passages import is_well_formed, passages
+from stages.shared.records import read_paragraphs
+from stages.shared.scenefile import Scene, training_text
+
+CONTROLS = ("shuffled_words", "other_prose", "random_passages")
+Measure = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text that is trained on, with what it came from."""
+
+    book_id: str
+    text_id: str
+    form: str
+    tier: str
+    category: str
+    language: str
+    tokens: int
+    text: str
+
+
+def real_texts(scenes: Sequence[Scene], form_names: Sequence[str], limit: int, measure: Measure) -> list[Text]:
+    """The texts of one book: its scenes, densest first, while they fit into `limit` tokens; the densest always.
+
+    With several forms each scene is written in one of them, in turn.
+    """
+    chosen: list[Text] = []
+    for index, scene in enumerate(scenes):
+        form = form_names[index % len(form_names)]
+        text = training_text(scene, form)
+        tokens = measure([text])[0]
+        if not chosen or tokens + sum(one.tokens for one in chosen) <= limit:
+            facts = (scene.tier, scene.category, scene.language)
+            chosen.append(Text(scene.book_id, f"{scene.scene_id}:{form}", form, *facts, tokens, text))
+    return chosen
+
+
+def shuffle_words(one: Text, seed: int, measure: Measure) -> Text:
+    """The words of a text in an order given by hash: its vocabulary without its sense."""
+    words = re.split(r"\s+", one.text.strip())
+    if len(words) < 8:  # scripts without spaces: shuffle characters
+        words = list(one.text)
+    order = shuffled(map(str, range(len(words))), seed, "words", one.text_id)
+    joint = " " if " " in one.text else ""
+    return replace_text(one, "shuffled_words", joint.join(words[int(index)] for index in order), measure)
+
+
+def replace_text(one: Text, arm: str, text: str, measure: Measure) -> Text:
+    """The same place in the reading with another text."""
+    facts = (one.tier, one.category, one.language)
+    return Text(one.book_id, f"{one.text_id}:{arm}", arm, *facts, measure([text])[0], text)
+
+
+def random_texts(
+    texts: Sequence[Text], folder: Path, limits: tuple[int, int], seed: int, measure: Measure
+) -> list[Text]:
+    """As many random well-formed passages of the same book, instead of its scenes."""
+    paragraphs = read_paragraphs(folder / f"{texts[0].book_id}.jsonl")
+    found = {p.place: p.text for p in passages(paragraphs, *limits, measure) if is_well_formed(p.text, p.verse)}
+    places = shuffled(found, seed, "random", texts[0].book_id)
+    return [
+        replace_text(one, f"random_passages:{place}", found[place], measure)
+        for one, place in zip(texts, places, strict=False)
+    ]
+
+
+def prose_of_packages() -> list[str]:
+    """Paragraphs of the descriptions and licences of the installed packages: prose that is no book.
+
+    Sorted by hash, each once. Reading them runs nothing of the packages.
+    """
+    found: dict[str, str] = {}
+    for package in importlib.metadata.distributions():
+        for text in documents(package):
+            for paragraph in re.split(r"\n\s*\n", text):
+                flat = " ".join(paragraph.split())
+                if len(flat) >= 120 and is_well_formed(flat):
+                    found[digest(flat)] = flat
+    return [found[key] for key in sorted(found)]
+
+
+def documents(package: importlib.metadata.Distribution) -> Iterator[str]:
+    """The description of a package and its licence files."""
+    yield package.metadata.json.get("description", "")  # type: ignore[misc]
+    for file in package.files or ():
+        if ".dist-info" in str(file) and re.search(r"licen[cs]e|copying|notice", file.name, re.IGNORECASE):
+            path = Path(str(package.locate_file(file)))
+            if path.is_file():
+                yield path.read_text(encoding="utf-8", errors="ignore")
+
+
+def other_prose(texts: Sequence[Text], measure: Measure) -> list[Text]:
+    """For each text as many tokens of the packages' prose, no paragraph twice."""
+    prose = prose_of_packages()
+    lengths = measure(prose)
+    supply = iter(zip(prose, lengths, strict=True))
+    result = []
+    for one in texts:
+        pieces: list[str] = []
+        size = 0
+        while size < one.tokens:
+            following = next(supply, None)
+            if following is None:
+                needed = sum(text.tokens for text in texts)
+                raise UserError(
+                    f"control other_prose needs {needed} tokens, the installed packages have {sum(lengths)}; "
+                    "lower tiers.max_books or take it out of tiers.controls"
+                )
+            pieces.append(following[0])
+            size += following[1]
+        result.append(replace_text(one, "other_prose", shorten(" ".join(pieces), one.tokens, measure), measure))
+    return result
+
+
+def shorten(text: str, tokens: int, measure: Measure) -> str:
+    """The first words of a text that stay within `tokens` (found by bisection)."""
+    words = text.split(" ")
+    low, high = 1, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if measure([" ".join(words[:middle])])[0] <= tokens:
+            low = middle
+        else:
+            high = middle - 1
+    return " ".join(words[:low])
