@@ -1,0 +1,1 @@
+"""Stage `train`: readings, each a trunk with one adapter per rung."""

@@ -1,0 +1,32 @@
+"""The folder of a rung's adapter: PEFT files, the books it has read, and a card that says how it was made."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.shared.records import ShelfBook, write_csv, write_json
+
+
+def write_adapter(model: Any, folder: Path, facts: Mapping[str, Any], books: Sequence[ShelfBook]) -> None:
+    """Write an adapter that `PeftModel.from_pretrained` loads, with card, facts and book list beside it."""
+    model.save_pretrained(folder)
+    config = folder / "adapter_config.json"
+    content = json.loads(config.read_text(encoding="utf-8"))
+    content["target_modules"] = sorted(content["target_modules"])
+    content["base_model_name_or_path"] = "data/base"
+    write_json(config, dict(sorted(content.items())))
+    write_csv(folder / "books.csv", ShelfBook, books)
+    write_json(folder / "reading.json", dict(facts))
+    (folder / "README.md").write_text(card(facts), encoding="utf-8")
+
+
+def card(facts: Mapping[str, Any]) -> str:
+    """The model card in Markdown."""
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return (
+        "---\nbase_model: data/base\nlibrary_name: peft\ntags:\n- lora\n---\n\n"
+        f"# {facts['order']}, {facts['arm']}, draw {facts['draw']}, init {facts['init']}: {facts['rung']} books\n\n"
+        "A LoRA adapter trained in one pass over the books of `books.csv`, in that order.\n\n"
+        f"| | |\n|---|---|\n{rows}\n"
+    )

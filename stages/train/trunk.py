@@ -1,0 +1,134 @@
+"""Training: the trunk of a reading, its checkpoints, and the cool-down that makes a rung's adapter."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
+from stages.shared.errors import UserError
+from stages.shared.models import Base, has_bfloat16
+from stages.train.plan import Step
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a step is taken; all of it belongs to the key of an adapter."""
+
+    rank: int
+    alpha: int
+    dropout: float
+    learning_rate: float
+    warmup: int
+    clip: float
+    weight_decay: float
+    precision: str  # float32 or bfloat16 (autocast)
+
+
+def precision_of(asked: str, device: str) -> str:
+    """`auto` is bfloat16 where the processor has it in hardware, float32 elsewhere."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
+class Trunk:
+    """A model that is being trained, with its optimiser; begins with a fresh adapter of `init`."""
+
+    def __init__(self, base: Base, recipe: Recipe, init: int) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        self.base, self.recipe, self.done = base, recipe, 0
+        torch.manual_seed(init)
+        config = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules="all-linear",  # every linear layer but the output head; embeddings are none
+            task_type="CAUSAL_LM",
+        )
+        self.model = get_peft_model(base.model, config)
+        self.weights = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        self.optimizer = torch.optim.AdamW(
+            self.weights.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+
+    def rate(self, step: int, left: int | None = None, length: int = 1) -> float:
+        """The learning rate: linear warm-up, constant, and in a cool-down linear to zero over `length` steps."""
+        warm = min(1.0, (step + 1) / max(1, self.recipe.warmup))
+        cool = 1.0 if left is None else left / (length + 1)
+        return self.recipe.learning_rate * warm * cool
+
+    def take(self, step: Step, rate: float) -> float:
+        """Take one optimiser step; returns the mean loss in nats per token."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        with torch.autocast(self.base.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            loss = batch_loss(self.model, step.tokens, self.base.prefix)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise UserError(f"the loss is {value} at step {self.done}; lower train.learning_rate")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.weights.values(), self.recipe.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.done += 1
+        return value
+
+    def save(self, folder: Path) -> None:
+        """Write weights, optimiser state and generator state as one checkpoint."""
+        tensors = {f"weight.{name}": weight.detach() for name, weight in self.weights.items()}
+        for name, weight in self.weights.items():
+            for key, value in self.optimizer.state[weight].items():
+                tensors[f"{key}.{name}"] = value
+        tensors["generator"] = torch.get_rng_state()
+        tensors["done"] = torch.tensor(self.done)
+        save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, folder / "trunk.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Continue from a checkpoint as if it had never been left."""
+        tensors = load_file(folder / "trunk.safetensors")
+        self.done = int(tensors.pop("done"))
+        torch.set_rng_state(tensors.pop("generator"))
+        state: dict[Any, dict[str, torch.Tensor]] = {weight: {} for weight in self.weights.values()}
+        with torch.no_grad():
+            for label, value in tensors.items():
+                key, _, name = label.partition(".")
+                if key == "weight":
+                    self.weights[name].copy_(value)
+                else:
+                    place = self.base.device if key != "step" else "cpu"
+                    state[self.weights[name]][key] = value.to(place)
+        self.optimizer.state.clear()
+        self.optimizer.state.update({weight: found for weight, found in state.items() if found})
+
+    def release(self) -> None:
+        """Give the base model back as it was."""
+        self.model.unload()
+
+
+def batch_loss(model: Any, texts: Sequence[Sequence[int]], prefix: int) -> torch.Tensor:
+    """Mean negative log-likelihood in nats per token of all texts of a batch, each behind the prefix token.
+
+    The output head runs on the positions that predict a token of a text and on no padding.
+    """
+    device = model.device
+    longest = max(map(len, texts))
+    ids = torch.full((len(texts), longest), prefix, device=device)
+    targets = torch.full((len(texts), longest), -100, device=device)
+    mask = torch.zeros((len(texts), longest), dtype=torch.long, device=device)
+    for row, text in enumerate(texts):
+        size = len(text)
+        ids[row, 1:size] = torch.tensor(text[: size - 1], device=device)
+        targets[row, :size] = torch.tensor(text, device=device)
+        mask[row, :size] = 1
+    causal = model.get_base_model()
+    hidden = causal.model(input_ids=ids, attention_mask=mask).last_hidden_state
+    kept = targets != -100
+    logits = causal.lm_head(hidden[kept])
+    return functional.cross_entropy(logits.float(), targets[kept])

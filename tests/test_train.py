@@ -1,0 +1,186 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import prose
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages import base
+from stages.shared import models
+from stages.shared.keyed import file_digest
+from stages.shared.progress import Progress
+from stages.shared.records import ShelfBook
+from stages.train import __main__ as train
+from stages.train import plan
+from stages.train.trunk import Recipe, Trunk
+
+RECIPE = Recipe(
+    rank=4, alpha=8, dropout=0.1, learning_rate=0.01, warmup=2, clip=1.0, weight_decay=0.0, precision="float32"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("base")
+    base.write_base(f"path:{tiny_base}", {}, made)
+    return made
+
+
+def texts_of(count: int, each: int = 2) -> dict[str, list[tuple[str, list[int]]]]:
+    return {
+        f"b{i:02d}": [
+            (f"b{i:02d}-{j}", [(7 * i + j + k) % 399 + 1 for k in range(10 + (i + j) % 7)]) for j in range(each)
+        ]
+        for i in range(count)
+    }
+
+
+def a_plan(count: int, rungs: list[int], cooldown: float = 0.2) -> plan.Plan:
+    return plan.plan_reading(sorted(texts_of(count)), texts_of(count), rungs, window=3, batch=4, cooldown=cooldown)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 6), st.integers(1, 5))
+def test_a_rung_reads_each_text_of_its_books_once_and_no_other(top: int, rung: int, window: int, batch: int) -> None:
+    rungs = sorted({min(rung, top), top})
+    texts = texts_of(top)
+    made = plan.plan_reading(sorted(texts), texts, rungs, window, batch, 0.2)
+    for mark in made.rungs:
+        read = [name for step in made.steps[: mark.end] for name in step.texts]
+        assert sorted(read) == sorted(name for book in sorted(texts)[: mark.books] for name, _ in texts[book])
+        assert 0 <= mark.branch < mark.end
+
+
+@given(st.integers(4, 20))
+def test_a_book_read_later_changes_no_earlier_step(count: int) -> None:
+    before, after = a_plan(count, [2, count]), a_plan(count + 1, [2, count + 1])
+    whole = 1 + (count - 2) // 3  # windows of three books that the added one is not in, behind the rung of two
+    kept = [step for step in before.steps if max(step.texts) < f"b{2 + 3 * (whole - 1):02d}"]
+    assert after.steps[: len(kept)] == tuple(kept)
+    assert before.rungs[0] == after.rungs[0]
+
+
+def run_steps(trunk: Trunk, steps: tuple[plan.Step, ...]) -> None:
+    for step in steps:
+        trunk.take(step, trunk.rate(trunk.done))
+
+
+def adapter(trunk: Trunk) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in trunk.weights.items()}
+
+
+def test_a_trunk_continued_from_its_checkpoint_is_the_undisturbed_one(folder: Path, tmp_path: Path) -> None:
+    steps = a_plan(8, [8]).steps
+    whole = Trunk(models.load_base(folder), RECIPE, 0)
+    run_steps(whole, steps)
+    first = Trunk(models.load_base(folder), RECIPE, 0)
+    run_steps(first, steps[:2])
+    first.save(tmp_path)
+    second = Trunk(models.load_base(folder), RECIPE, 5)
+    second.load(tmp_path)
+    run_steps(second, steps[2:])
+    assert all(torch.equal(weight, adapter(second)[name]) for name, weight in adapter(whole).items())
+
+
+def test_training_lowers_the_loss_of_what_is_read(folder: Path) -> None:
+    tokenizer = models.load_tokenizer(folder)
+    ids = [tokenizer.encode(text).ids[:60] for text in prose(1, 4)]
+    trunk = Trunk(models.load_base(folder), dataclasses.replace(RECIPE, dropout=0.0), 0)
+    step = plan.Step(tuple("abcd"), tuple(ids))
+    losses = [trunk.take(step, 0.01) for _ in range(12)]
+    assert losses[-1] < losses[0] - 0.2
+
+
+def test_two_inits_differ_and_one_init_repeats(folder: Path) -> None:
+    def start(init: int) -> dict[str, torch.Tensor]:
+        return adapter(Trunk(models.load_base(folder), RECIPE, init))
+
+    one, again, other = start(0), start(0), start(1)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_adapter_never_touches_embeddings_or_head(folder: Path) -> None:
+    names = adapter(Trunk(models.load_base(folder), RECIPE, 0))
+    assert names
+    assert not [name for name in names if "embed" in name or "lm_head" in name]
+
+
+def test_the_rate_warms_up_stays_and_cools_to_zero(folder: Path) -> None:
+    trunk = Trunk(models.load_base(folder), RECIPE, 0)
+    assert trunk.rate(0) == pytest.approx(0.005)
+    assert trunk.rate(1) == trunk.rate(50) == pytest.approx(0.01)
+    cooled = [trunk.rate(50, left, 4) for left in (4, 3, 2, 1)]
+    assert cooled == pytest.approx([0.008, 0.006, 0.004, 0.002])
+
+
+def a_reading(rungs: list[int], count: int = 8) -> train.Reading:
+    books = [
+        ShelfBook(f"b{i:02d}", "T", "A", "en", "core", "c", "own", "x", "epub", f"{i}", 1, "here", "")
+        for i in range(count)
+    ]
+    return train.Reading("tiered-real-d0-i0", "tiered", "real", 0, 0, True, books, a_plan(count, rungs))
+
+
+def train_all(folder: Path, reading: train.Reading) -> dict[int, str]:
+    facts, recipe = models.read_facts(folder), dataclasses.asdict(RECIPE)
+    store = train.Store([facts["fingerprint"], recipe])
+    keys = {store.adapter_key(reading, r, train.facts_of(reading, r, recipe, facts)): r for r in reading.plan.rungs}
+    missing = {key: rung for key, rung in keys.items() if store.adapters.get(key) is None}
+    if missing:
+        with Progress("train", 1, "token") as progress:
+            train.train_reading(reading, missing, store, models.load_base(folder), recipe, progress.step)
+    return {
+        rung.books: file_digest(store.adapters.path(key) / "adapter_model.safetensors") for key, rung in keys.items()
+    }
+
+
+def test_a_reading_trained_twice_gives_the_same_bytes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for name in ("one", "two"):
+        monkeypatch.setenv("LTM_KEYED", str(tmp_path / name))
+        found.append(train_all(folder, a_reading([3, 8])))
+    assert found[0] == found[1]
+
+
+def test_a_longer_ladder_keeps_the_smaller_rungs_and_continues_the_trunk(
+    folder: Path, keyed_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = train_all(folder, a_reading([3, 5]))
+    taken: list[int] = []
+    whole = Trunk.take
+
+    def counted(trunk: Trunk, step: plan.Step, rate: float) -> float:
+        taken.append(trunk.done)
+        return whole(trunk, step, rate)
+
+    monkeypatch.setattr(Trunk, "take", counted)
+    after = train_all(folder, a_reading([3, 5, 8]))
+    assert {rung: after[rung] for rung in before} == before
+    assert min(taken) == a_plan(8, [3, 5, 8]).rungs[1].branch
+
+
+def test_the_adapter_loads_with_peft_alone_and_its_card_says_what_it_is(folder: Path, keyed_root: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    reading = a_reading([3])
+    train_all(folder, reading)
+    found = next((keyed_root / "adapters").rglob("adapter_config.json")).parent
+    PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), found)
+    card = (found / "README.md").read_text()
+    for said in (models.read_facts(folder)["fingerprint"], "tiered", "| draw | 0 |", "| init | 0 |", "| rung | 3 |"):
+        assert said in card
+    assert len((found / "books.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("rate", [float("inf")])
+def test_a_loss_that_is_not_finite_stops_with_a_remedy(folder: Path, rate: float) -> None:
+    trunk = Trunk(models.load_base(folder), RECIPE, 0)
+    step = a_plan(4, [4]).steps[0]
+    with pytest.raises(train.UserError, match=r"lower train\.learning_rate"):
+        for _ in range(4):
+            trunk.take(step, rate)
