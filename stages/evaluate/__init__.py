@@ -1,0 +1,1 @@
+"""Stage `evaluate`: the scores of every cell on the probe."""

@@ -1,0 +1,202 @@
+"""Score every cell on the probe: prediction, explanation, order, chain of thought, divergence, forgetting.
+
+Reads   data/base/, data/probe/, data/scenes/, data/train/, params.yaml (evaluate)
+Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json
+Run     python -m stages.evaluate
+"""
+
+import copy
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from stages.evaluate import cell, conditions
+from stages.shared import models, scoring
+from stages.shared.chance import shuffled
+from stages.shared.errors import UserError, run
+from stages.shared.keyed import Keyed, assemble, code_digest, file_digest, key_of
+from stages.shared.params import Section, load_params
+from stages.shared.progress import Progress
+from stages.shared.records import write_json
+from stages.shared.scenefile import read_scenes
+
+BASE, PROBE, SCENES = Path("data/base"), Path("data/probe"), Path("data/scenes")
+TRAINED, OUT = Path("data/train"), Path("data/evaluate")
+LIBRARIES = ["torch", "transformers", "peft", "numpy"]
+
+
+class EvaluateParams(Section):
+    """Section `evaluate` of params.yaml."""
+
+    halves: list[str] = Field(min_length=1)
+    explained_per_book: int = Field(ge=0)
+    chained: int = Field(ge=0)
+    chain_tokens: int = Field(ge=1)
+    scenes_per_book: int = Field(ge=0)
+    batch_tokens: int = Field(ge=64)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_probe(books: Mapping[str, Mapping[str, str]], params: EvaluateParams) -> cell.Probe:
+    """The probe of the halves asked for; which items get the dearer scores is chosen by hash."""
+    items = [row for row in read_lines(PROBE / "items.jsonl") if books[row["book_id"]]["half"] in params.halves]
+    explained = some_of_each([row for row in items if row["wrong"]], params.explained_per_book, "explained")
+    ordered = some_of_each([row for row in items if row["middle"]], params.explained_per_book, "ordered")
+    chained = frozenset(shuffled(explained, "chained")[: params.chained])
+    scenes = []
+    for book, facts in books.items():
+        path = SCENES / f"{book}.yaml"
+        if facts["half"] in params.halves and path.exists():
+            picked = read_scenes(path)[: params.scenes_per_book]
+            scenes += [{"item": scene.scene_id, "book_id": book, "text": scene.text} for scene in picked]
+    return cell.Probe(items, scenes, read_lines(PROBE / "control.jsonl"), explained, ordered, chained)
+
+
+def some_of_each(items: Sequence[Mapping[str, Any]], count: int, name: str) -> frozenset[str]:
+    """The ids of `count` items of each book, chosen by hash."""
+    books: dict[str, list[str]] = {}
+    for row in items:
+        books.setdefault(row["book_id"], []).append(row["item"])
+    return frozenset(item for group in books.values() for item in shuffled(group, name)[:count])
+
+
+def read_books() -> dict[str, dict[str, str]]:
+    """The probe's books by id."""
+    with (PROBE / "books.csv").open(encoding="utf-8", newline="") as stream:
+        return {row["book_id"]: row for row in csv.DictReader(stream)}
+
+
+def load_adapter(base: models.Base, folder: Path) -> Any:
+    """The base with an adapter merged into its weights: it runs at the base's speed."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(copy.deepcopy(base.model), folder).merge_and_unload()
+
+
+def write_cell(found: cell.Cell, folder: Path) -> None:
+    """Write one cell as an entry of the store."""
+    pd.DataFrame(found.rows).to_parquet(folder / "items.parquet", index=False)
+    np.savez(folder / "states.npz", states=found.states)
+    write_json(folder / "chains.json", found.chains)
+
+
+def read_cell(folder: Path) -> cell.Cell:
+    """Read one cell of the store."""
+    rows = pd.read_parquet(folder / "items.parquet").to_dict("records")
+    chains = json.loads((folder / "chains.json").read_text(encoding="utf-8"))
+    return cell.Cell(rows, np.load(folder / "states.npz")["states"], chains)  # type: ignore[arg-type]
+
+
+class Scorer:
+    """Scores cells by key; the base model is loaded when the first cell is not in the store."""
+
+    def __init__(self, probe: cell.Probe, params: EvaluateParams) -> None:
+        self.probe, self.params, self.store = probe, params, Keyed("cells")
+        code = code_digest([cell, conditions, scoring, models], LIBRARIES)
+        contents = [list(map(dict, probe.items)), list(map(dict, probe.scenes)), list(map(dict, probe.controls))]
+        facts = models.read_facts(BASE)["fingerprint"]
+        chosen = [sorted(probe.explained), sorted(probe.ordered), sorted(probe.chained)]
+        self.shared = [facts, contents, chosen, params.chain_tokens, params.batch_tokens, code]
+        self.base: models.Base | None = None
+
+    def entry(self, label: str, folder: Path | None, reference: Path | None) -> Path:
+        """The store's entry of a cell: of the base where `folder` is None, else of that adapter."""
+        weights = file_digest(folder / "adapter_model.safetensors") if folder else "base"
+        config = file_digest(folder / "adapter_config.json") if folder else ""
+        key = key_of(self.shared, weights, config)
+        return self.store.get_or_put(key, lambda out: self.score(label, folder, reference, out))
+
+    def score(self, label: str, folder: Path | None, reference: Path | None, out: Path) -> None:
+        """Score a cell into `out`."""
+        self.base = base = self.base or models.load_base(BASE)
+        model = load_adapter(base, folder) if folder else base.model
+        encode = encoder(base)
+        total = sum(len(ids) for ids in {one.request.ids for one in cell.plan(self.probe, encode)})
+        with Progress(f"evaluate {label}", total, "token") as progress:
+            found = cell.score_cell(
+                model,
+                base,
+                self.probe,
+                encode,
+                read_cell(reference) if reference else None,
+                self.params.chain_tokens,
+                self.params.batch_tokens,
+                progress.step,
+            )
+        write_cell(found, out)
+
+
+def encoder(base: models.Base) -> conditions.Encode:
+    """Encode a text to token ids without special tokens."""
+    return lambda text: base.tokenizer.encode(text, add_special_tokens=False)
+
+
+def table(entries: Mapping[str, tuple[dict[str, Any], Path]], books: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """The items table of all cells: identity of the cell, facts of the book, then the scored rows."""
+    frames = []
+    for facts, entry in entries.values():
+        rows = pd.read_parquet(entry / "items.parquet")
+        for position, (name, value) in enumerate(facts.items()):
+            rows.insert(position, name, value)
+        frames.append(rows)
+    whole = pd.concat(frames, ignore_index=True)
+    control = {"half": "", "author": "", "tier": "", "category": "", "language": "en"}
+    for name in control:
+        known = {book: row[name] for book, row in books.items()}
+        whole[name] = [known.get(book, control[name]) for book in whole["book_id"]]
+    return whole
+
+
+def cells() -> list[tuple[dict[str, Any], Path]]:
+    """The identity and the folder of every trained cell, sorted by reading and rung."""
+    found = []
+    for path in sorted(TRAINED.glob("*/*/reading.json")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        names = ("reading", "order", "arm", "draw", "init", "rung", "top")
+        found.append(({name: facts[name] for name in names}, path.parent))
+    if not found:
+        raise UserError(f"{TRAINED} has no adapter; run `dvc repro train`")
+    return found
+
+
+def write_out(entries: Mapping[str, tuple[dict[str, Any], Path]], books: Mapping[str, Mapping[str, str]]) -> int:
+    """Assemble data/evaluate from the entries of all cells; returns the rows of the items table."""
+    assemble(OUT, {f"states/{name}.npz": entry / "states.npz" for name, (_, entry) in entries.items()})
+    rows = table(entries, books)
+    rows.to_parquet(OUT / "items.parquet", index=False)
+    chains = {name: json.loads((entry / "chains.json").read_text("utf-8")) for name, (_, entry) in entries.items()}
+    write_json(OUT / "chains.json", chains)
+    return len(rows)
+
+
+def names_of(found: Sequence[tuple[dict[str, Any], Path]]) -> list[str]:
+    """A file name for each cell."""
+    return [f"{facts['reading']}-{facts['rung']:05d}" for facts, _ in found]
+
+
+def main() -> None:
+    params = load_params(EvaluateParams, "evaluate")
+    books = read_books()
+    scorer = Scorer(read_probe(books, params), params)
+    reference = scorer.entry("base", None, None)
+    nothing = {"reading": "base", "order": "", "arm": "base", "draw": 0, "init": 0, "rung": 0, "top": False}
+    entries: dict[str, tuple[dict[str, Any], Path]] = {"base": (nothing, reference)}
+    found = cells()
+    for name, (facts, folder) in zip(names_of(found), found, strict=True):
+        entries[name] = (facts, scorer.entry(name, folder, reference))
+    rows = write_out(entries, books)
+    print(f"evaluate: {rows} rows of {len(entries)} cells on {len(scorer.probe.items)} passages")
+
+
+if __name__ == "__main__":
+    run(main)
