@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from stages import base
 from stages.shared import models
+from stages.shared.errors import UserError
 from stages.shared.keyed import file_digest
 from stages.shared.progress import Progress
 from stages.shared.records import ShelfBook
-from stages.train import __main__ as train
-from stages.train import plan
+from stages.train import plan, reading
 from stages.train.trunk import Recipe, Trunk
 
 RECIPE = Recipe(
@@ -115,22 +115,23 @@ def test_the_rate_warms_up_stays_and_cools_to_zero(folder: Path) -> None:
     assert cooled == pytest.approx([0.008, 0.006, 0.004, 0.002])
 
 
-def a_reading(rungs: list[int], count: int = 8) -> train.Reading:
+def a_reading(rungs: list[int], count: int = 8) -> reading.Reading:
     books = [
         ShelfBook(f"b{i:02d}", "T", "A", "en", "core", "c", "own", "x", "epub", f"{i}", 1, "here", "")
         for i in range(count)
     ]
-    return train.Reading("tiered-real-d0-i0", "tiered", "real", 0, 0, True, books, a_plan(count, rungs))
+    return reading.Reading("tiered-real-d0-i0", "tiered", "real", 0, 0, True, books, a_plan(count, rungs))
 
 
-def train_all(folder: Path, reading: train.Reading) -> dict[int, str]:
-    facts, recipe = models.read_facts(folder), dataclasses.asdict(RECIPE)
-    store = train.Store([facts["fingerprint"], recipe])
-    keys = {store.adapter_key(reading, r, train.facts_of(reading, r, recipe, facts)): r for r in reading.plan.rungs}
+def train_all(folder: Path, one: reading.Reading) -> dict[int, str]:
+    facts = models.read_facts(folder)
+    made = {"base_fingerprint": facts["fingerprint"]}
+    store = reading.Store([facts["fingerprint"], dataclasses.asdict(RECIPE)])
+    keys = {store.adapter_key(one, rung, reading.facts_of(one, rung, made)): rung for rung in one.plan.rungs}
     missing = {key: rung for key, rung in keys.items() if store.adapters.get(key) is None}
     if missing:
         with Progress("train", 1, "token") as progress:
-            train.train_reading(reading, missing, store, models.load_base(folder), recipe, progress.step)
+            reading.train_reading(one, missing, store, models.load_base(folder), RECIPE, made, progress.step)
     return {
         rung.books: file_digest(store.adapters.path(key) / "adapter_model.safetensors") for key, rung in keys.items()
     }
@@ -167,8 +168,7 @@ def test_the_adapter_loads_with_peft_alone_and_its_card_says_what_it_is(folder: 
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    reading = a_reading([3])
-    train_all(folder, reading)
+    train_all(folder, a_reading([3]))
     found = next((keyed_root / "adapters").rglob("adapter_config.json")).parent
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), found)
     card = (found / "README.md").read_text()
@@ -181,6 +181,6 @@ def test_the_adapter_loads_with_peft_alone_and_its_card_says_what_it_is(folder: 
 def test_a_loss_that_is_not_finite_stops_with_a_remedy(folder: Path, rate: float) -> None:
     trunk = Trunk(models.load_base(folder), RECIPE, 0)
     step = a_plan(4, [4]).steps[0]
-    with pytest.raises(train.UserError, match=r"lower train\.learning_rate"):
+    with pytest.raises(UserError, match=r"lower train\.learning_rate"):
         for _ in range(4):
             trunk.take(step, rate)
