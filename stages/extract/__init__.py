@@ -1,0 +1,1 @@
+"""PDF, EPUB and plain text -> clean paragraphs with their place, one file per book."""

@@ -1,0 +1,41 @@
+"""A block: a piece of text as a reader finds it, before paragraphs are numbered and chapters named."""
+
+from dataclasses import dataclass
+
+from stages.shared.records import Paragraph
+
+PROSE, VERSE, HEADING, NOTE = "prose", "verse", "heading", "note"
+
+
+class Rejected(Exception):
+    """A book that cannot be read, for a reason that lies in its file; the message is the reason."""
+
+
+@dataclass(slots=True)
+class Block:
+    """A paragraph, stanza, heading or note, clean; the lines of verse are kept as \\n."""
+
+    kind: str
+    text: str
+    page: int | None = None
+    links: int = 0  # links in it
+    linked: float = 0.0  # share of its characters that lie in links, 0 to 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found in a file: its blocks, and a remark for the account (documents or pages without text)."""
+
+    blocks: list[Block]
+    remark: str = ""
+
+
+def paragraphs_of(blocks: list[Block]) -> list[Paragraph]:
+    """Number the blocks and give each the nearest heading above it as its chapter."""
+    paragraphs: list[Paragraph] = []
+    chapter = ""
+    for block in blocks:
+        if block.kind == HEADING:
+            chapter = " ".join(block.text.split())
+        paragraphs.append(Paragraph(len(paragraphs), chapter, block.page, block.kind, block.text))
+    return paragraphs

@@ -1,0 +1,256 @@
+"""What is in the file but not in the book: licences, tables of contents, indexes, notes of the transcriber."""
+
+import re
+
+from stages.extract.blocks import HEADING, NOTE, PROSE, Block
+
+SMALL_PRINT = re.compile(r"\*{3} ?START\*{2} ?THE SMALL PRINT", re.IGNORECASE)  # old files: at the top or at the end
+START = re.compile(
+    r"\*{2,3} ?START OF (?:THE |THIS )?PROJECT GUTENBERG.{0,300}?\*{3}|\*END\*? ?THE SMALL PRINT!.{0,80}?\*END\*"
+    r"|\*END THE SMALL PRINT!.{0,80}",
+    re.IGNORECASE | re.DOTALL,
+)
+END = re.compile(
+    r"\*{2,3} ?END OF (?:THE |THIS )?PROJECT GUTENBERG|End of (?:the |this )?Project Gutenberg(?:'s|’s| E| e|-)"
+    r"|START: FULL LICENSE|Ende dieses Projekt? Gutenberg|Fin (?:de|du) Projet Gutenberg"
+    r"|THE FULL PROJECT GUTENBERG (?:™ |\(TM\) |\(tm\) )?LICENSE"
+)
+LICENCE_WORDS = ("utenberg", "GUTENBERG", "LICENSE", "SMALL PRINT")  # one of them is in each of the above
+LICENCE = re.compile(
+    r"Project Gutenberg(?:\(?™|-tm|\(tm\)|™)? (?:License|Literary|Etext|is a registered)"
+    r"|gutenberg\.(?:org|net)|promo\.net/pg",
+    re.IGNORECASE,
+)
+CREDIT = re.compile(
+    r"(?:this|the|html|original|text)? ?(?:e-?(?:text|book)|file|html version)(?: was| is)? (?:first )?"
+    r"(?:produced|prepared|created) (?:by|from|for)\b"
+    r"|(?:produced|transcribed|scanned|digitized)(?: and \w+)? (?:by|from|for)\b|credits:"
+    r"|(?:and the )?(?:online )?distributed proof",
+    re.IGNORECASE,
+)
+HOSTS = re.compile(
+    r"gutenberg[- ]?proje[ck]t|proje(?:ct|kt|t)[eo]? gutenberg|project runeberg|distributed proof|pgdp\.net|bnf\.fr",
+    re.IGNORECASE,
+)
+TAIL = re.compile(
+    r"(?:transcriber['’]?s?['’]?|editor['’]?s|d\.p\.) (?:end)?notes?:?"
+    r"|(?:typographical )?errors? (?:and anomalies )?(?:corrected|noted).{0,40}"
+    r"|corrections? made.{0,40}|list of corrections|anmerkungen? (?:des bearbeiters|zur transkription|zum text)"
+    r"|notes? (?:du|de) transcript.{0,20}|notas? d[eo]l? (?:transcritor|transcriptor|editor)|lista de erros.{0,20}"
+    r"|verbeteringen|correcties|colofon|documentgeschiedenis|etext editor['’]s bookmarks",
+    re.IGNORECASE,
+)
+TRANSCRIBER = re.compile(r"\[?transcriber['’]?s?['’]? notes?", re.IGNORECASE)
+CONTENTS = re.compile(
+    r"(?:table of )?contents?(?: of (?:the )?(?:volume|book|vol).{0,12})?"
+    r"|(?:list of )?(?:illustrations|figures|plates|tables|maps)"
+    r"|inhalt(?:sverzeichnis|sübersicht)?|table (?:des matières|of contents)|índice|indice|sommario"
+    r"|содержание|оглавление|inhoud|sisällys|sisältö|innehåll|indhold|spis treści"
+    r"|目錄|目录|目次|תוכן(?: העניינים)?|المحتويات|فهرست|فهرس",
+    re.IGNORECASE,
+)
+INDEX = re.compile(
+    r"(?:general |alphabetical |subject )?index(?: of [\w ]{1,30})?|(?:sach|namen|personen)?register|索引",
+    re.IGNORECASE,
+)
+PAGE_END = re.compile(r"[\s.…·]+(?:\d{1,4}|[ivxlc]{1,7})\.?$")
+LEADERS = re.compile(r"(?:\. ?){4,}\s*[\divxlc]*|…{2,}")
+FIRST_PART = 0.35  # a licence header ends in this share of the blocks, or it is none
+SHORT = 140
+NO_ENTRIES = 4  # blocks without page numbers in a row end an index
+UNDER = 8  # blocks under a heading like "Transcriber's note" that belong to it, at most
+
+
+def trim_licence(text: str) -> str:
+    """Cut the licence header and footer off a plain text, where it has them."""
+    if (small := SMALL_PRINT.search(text, len(text) // 2)) is not None:
+        text = text[: small.start()]
+    starts = [found for found in START.finditer(text, 0, int(len(text) * FIRST_PART) + 20_000)]
+    begin = starts[-1].end() if starts else 0
+    end = END.search(text, begin)
+    return text[begin : end.start() if end else len(text)]
+
+
+def without_boilerplate(blocks: list[Block]) -> list[Block]:
+    """All blocks that belong to the book."""
+    blocks = without_licence(blocks)
+    blocks = without_linked_contents(blocks)
+    blocks = without_listed_contents(blocks)
+    return without_index(mark_transcriber(blocks))
+
+
+def without_licence(blocks: list[Block]) -> list[Block]:
+    """Drop everything up to the start marker, from the end marker on, and the credits between."""
+    limit = int(len(blocks) * FIRST_PART) + 60
+    suspects = [i for i, block in enumerate(blocks) if has_licence_word(block.text)]
+    starts = [i for i in suspects if i < limit and START.search(blocks[i].text)]
+    if starts:
+        rest = START.split(blocks[starts[-1]].text)[-1].strip()
+        blocks = ([Block(PROSE, rest, blocks[starts[-1]].page)] if rest else []) + blocks[starts[-1] + 1 :]
+    suspects = [i for i, block in enumerate(blocks) if has_licence_word(block.text)]
+    ends = [i for i in suspects if END.search(blocks[i].text)]
+    if ends:
+        rest = END.split(blocks[ends[0]].text)[0].strip()
+        blocks = blocks[: ends[0]] + ([Block(blocks[ends[0]].kind, rest, blocks[ends[0]].page)] if rest else [])
+    return [b for i, b in enumerate(blocks) if not is_credit(b, min(i, len(blocks) - 1 - i))]
+
+
+def has_licence_word(text: str) -> bool:
+    """Whether a text can hold a marker of a licence at all."""
+    return any(word in text for word in LICENCE_WORDS)
+
+
+def is_credit(block: Block, distance: int) -> bool:
+    """Whether a block near the beginning or end (`distance` blocks away) speaks of the file rather than the book."""
+    if distance > 40 or len(block.text) > 900:
+        return False
+    if LICENCE.search(block.text):
+        return True
+    return distance <= 25 and bool(CREDIT.match(block.text) or HOSTS.search(block.text))
+
+
+def without_linked_contents(blocks: list[Block]) -> list[Block]:
+    """Drop tables of contents and lists of illustrations: runs of short blocks that are links, or blocks of links."""
+    blocks = [block for block in blocks if not (block.links >= 4 and block.linked >= 0.7)]
+    linked = [block.linked >= 0.6 and len(block.text) <= SHORT for block in blocks]
+    drop = [False] * len(blocks)
+    i = 0
+    while i < len(blocks):
+        end = end_of_run(blocks, linked, i)
+        if sum(linked[i:end]) >= 4:
+            drop[i:end] = [True] * (end - i)
+            if i and CONTENTS.fullmatch(blocks[i - 1].text.strip(" .:")):
+                drop[i - 1] = True
+        i = max(end, i + 1)
+    return [block for block, dropped in zip(blocks, drop, strict=True) if not dropped]
+
+
+def end_of_run(blocks: list[Block], linked: list[bool], start: int) -> int:
+    """One past the last linked block of the run that begins at `start`; up to two short blocks may stand between."""
+    end = start
+    for i in range(start, len(blocks)):
+        if linked[i]:
+            end = i + 1
+        elif i - end >= 2 or len(blocks[i].text) > SHORT or not linked[start]:
+            break
+    return end
+
+
+def without_listed_contents(blocks: list[Block]) -> list[Block]:
+    """Drop the lists under a heading like "Contents": lines with page numbers or titles that come again later."""
+    later: dict[str, int] = {}
+    for i, block in enumerate(blocks):
+        if block.kind == HEADING or len(block.text) <= SHORT:
+            later[title_key(block.text)] = i
+    kept: list[Block] = []
+    in_list = False
+    for i, block in enumerate(blocks):
+        if is_title(block, CONTENTS) and is_list(blocks, later, i + 1):
+            in_list = True
+        elif in_list and not is_entry(block, later, i):
+            in_list = False
+        if not in_list and not is_leader_list(block):
+            kept.append(block)
+    return kept
+
+
+def is_list(blocks: list[Block], later: dict[str, int], start: int) -> bool:
+    """Whether one of the next three blocks looks like an entry of a table of contents."""
+    return any(is_entry(blocks[i], later, i) for i in range(start, min(start + 3, len(blocks))))
+
+
+def is_title(block: Block, pattern: re.Pattern[str]) -> bool:
+    """Whether a block is nothing but a title that `pattern` knows."""
+    return block.kind != NOTE and len(block.text) <= 60 and bool(pattern.fullmatch(block.text.strip(" .:_*[]—-")))
+
+
+def title_key(text: str) -> str:
+    """A title without case, numbers of pages and punctuation.
+
+    Example: "The Sea. . . . 12" -> "thesea"
+    """
+    return "".join(filter(str.isalpha, PAGE_END.sub("", text).casefold()))
+
+
+def is_entry(block: Block, later: dict[str, int], index: int) -> bool:
+    """Whether a block looks like part of a table of contents: page numbers, or a title that comes again later."""
+    lines = block.text.split("\n")
+    if len(block.text) > 3000 and len(lines) == 1:
+        return False
+    if len(lines) == 1 and len(LEADERS.findall(block.text)) + len(re.findall(r"\s\d{1,4}(?=\s|$)", block.text)) >= 3:
+        return True
+    hits = sum(bool(PAGE_END.search(line)) or later.get(title_key(line), -1) > index for line in lines)
+    return max(map(len, lines)) <= 2 * SHORT and hits >= 0.6 * len(lines)
+
+
+def is_leader_list(block: Block) -> bool:
+    """Whether a block is mostly lines with dot leaders to page numbers."""
+    if not PAGE_END.search(block.text[-40:]):
+        return False
+    found = LEADERS.findall(block.text)
+    share = sum(map(len, found)) / max(len(block.text), 1)
+    return share > 0.25 or (len(found) >= 2 and share > 0.15)
+
+
+def mark_transcriber(blocks: list[Block]) -> list[Block]:
+    """Make notes of what the transcriber says: a block that begins so, what follows such a heading, the tail."""
+    marked: list[Block] = []
+    tail = tail_of(blocks)
+    under = 0
+    for i, block in enumerate(blocks):
+        begins = bool(TRANSCRIBER.match(block.text))
+        if begins:
+            under = 0 if len(block.text) > 60 else UNDER
+        elif block.kind == HEADING:
+            under = 0
+        if i >= tail or begins or under:
+            marked.append(Block(NOTE, block.text.replace("\n", " "), block.page))
+            under = max(0, under - (not begins))
+        else:
+            marked.append(block)
+    return marked
+
+
+def tail_of(blocks: list[Block]) -> int:
+    """Where a list of corrections and the like begins that goes on to the end; len(blocks) without one."""
+    first = min(len(blocks), max(int(0.9 * len(blocks)), len(blocks) - 400))
+    for i in range(first, len(blocks)):
+        if len(blocks[i].text) <= 80 and TAIL.fullmatch(blocks[i].text.strip(" .:_*[]—-")):
+            return i
+    return len(blocks)
+
+
+def without_index(blocks: list[Block]) -> list[Block]:
+    """Drop the indexes of the second half: under such a heading most blocks are full of page numbers."""
+    kept = blocks[: len(blocks) // 2]
+    i = len(kept)
+    while i < len(blocks):
+        end = end_of_section(blocks, i) if is_title(blocks[i], INDEX) else i
+        entries = sum(has_page_numbers(block) for block in blocks[i + 1 : end])
+        if end - i > 5 and entries >= 0.6 * (end - i - 1):
+            i = end
+        else:
+            kept.append(blocks[i])
+            i += 1
+    return kept
+
+
+def end_of_section(blocks: list[Block], start: int) -> int:
+    """One past the last entry under the heading at `start`: it ends at another heading or where entries stop.
+
+    Single letters and repeated titles are headings within it.
+    """
+    end = start + 1
+    for i in range(start + 1, len(blocks)):
+        block = blocks[i]
+        if has_page_numbers(block) or is_title(block, INDEX):
+            end = i + 1
+        elif block.kind == HEADING or i - end >= NO_ENTRIES:
+            break
+    return end
+
+
+def has_page_numbers(block: Block) -> bool:
+    """Whether a block reads like entries of an index: at least one number in 60 characters."""
+    numbers = len(re.findall(r"\b\d{1,4}\b", block.text))
+    return len(block.text) <= 4 or numbers * 60 >= len(block.text)

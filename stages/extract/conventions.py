@@ -1,0 +1,83 @@
+"""Marks that transcribers and typesetters leave in the running text: emphasis, pages, notes, ornaments."""
+
+import re
+
+from stages.extract.blocks import HEADING, NOTE, Block
+
+EMPHASIS = re.compile(r"(?<![^\W_])_(?=\S)([^_]+?)(?<=\S)_(?![^\W_])")
+BOLD = re.compile(r"(?<!\S)=(?=\w)([^=]{2,80}?)(?<=\S)=(?![\w=])")
+PAGE = re.compile(
+    r"\s?[\[{](?:pg|page|pag|p|s|seite|עמ'?)[. ]*[\divxlc]+[\]}]|(?<![\^_])\{\d+\}|\{[A-Z][^{}]{0,60}\^paragraph \d+\}",
+    re.IGNORECASE,
+)
+PAGE_ALONE = re.compile(r"[\[({]\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])}]", re.IGNORECASE)
+NOTE_LETTER = re.compile(r"(?<=[^\s\[(])\[(?:[A-Z]{1,2}\d{0,3}|[*†‡§]+)\]")
+NOTE_NUMBER = re.compile(r"\s?\[(?:FN#)?\d{1,3}\]")
+PICTURE = re.compile(
+    r"\[(?:illustration|illus\.|blank page|decoration|music notation|abbildung|bild|image)\b[^\]]*\]", re.IGNORECASE
+)
+OPEN_PICTURE = re.compile(r"\[(?:illustration|abbildung|bild|image)\b", re.IGNORECASE)
+LONGEST_CAPTION = 3  # blocks
+ORNAMENT = re.compile(r"[\s*•·.–—_=~+|#§†‡⁂❦☙❧^:\-]*")
+NOTE_START = re.compile(
+    r"\[?(?:footnote|fussnote|fußnote|sidenote|note de bas de page)\b[^\]]{0,12}[:.]", re.IGNORECASE
+)
+NUMBERED_NOTE = re.compile(r"\[(?:\d{1,3}|[A-Z]{1,2}#?\d{0,3})\][\s:]")
+LEAST_NOTES = 5  # numbers in brackets are marks of notes in a book that has at least so many
+
+
+def without_marks(blocks: list[Block]) -> list[Block]:
+    """The blocks without such marks, and without the blocks that are nothing else."""
+    numbered = sum(len(NOTE_NUMBER.findall(b.text)) for b in blocks if "[" in b.text and b.kind != NOTE) >= LEAST_NOTES
+    cleaned = []
+    for block in without_open_pictures(blocks):
+        if is_note(block, numbered):
+            block.kind, block.text = NOTE, block.text.replace("\n", " ")
+        text = without_ornaments(unmarked(block, numbered)) if needs_care(block.text) else block.text
+        if text:
+            block.text = text
+            cleaned.append(block)
+    return cleaned
+
+
+def without_open_pictures(blocks: list[Block]) -> list[Block]:
+    """The blocks without captions in brackets that run over several of them."""
+    kept: list[Block] = []
+    open_for = 0  # blocks that may still belong to the caption
+    for block in blocks:
+        if open_for:
+            open_for = 0 if block.text.endswith("]") else open_for - 1
+        elif OPEN_PICTURE.match(block.text) and "]" not in block.text:
+            open_for = LONGEST_CAPTION
+        else:
+            kept.append(block)
+    return kept
+
+
+def is_note(block: Block, numbered: bool) -> bool:
+    """Whether a block begins as notes in plain text do: [Footnote 1: ...], or [1] ... where notes have such marks."""
+    if block.kind == HEADING or block.text[:1] not in "[FfSsNn":
+        return False
+    return bool(NOTE_START.match(block.text) or (numbered and NUMBERED_NOTE.match(block.text)))
+
+
+def needs_care(text: str) -> bool:
+    """Whether a text can hold a mark at all: most cannot, and need not be searched."""
+    return any(mark in text for mark in "_[{=*(") or not any(map(str.isalnum, text[:40]))
+
+
+def unmarked(block: Block, numbered: bool) -> str:
+    """The text of a block without marks inside it."""
+    text = EMPHASIS.sub(r"\1", block.text)
+    text = BOLD.sub(r"\1", PICTURE.sub("", PAGE.sub("", text)))
+    if PAGE_ALONE.fullmatch(text):
+        return ""
+    if block.kind != NOTE:
+        text = NOTE_LETTER.sub("", text)
+        text = NOTE_NUMBER.sub("", text) if numbered else text
+    return text
+
+
+def without_ornaments(text: str) -> str:
+    """The lines of a text that are more than stars, rules and dots, each without spaces at its ends."""
+    return "\n".join(line.strip() for line in text.split("\n") if not ORNAMENT.fullmatch(line))

@@ -1,0 +1,147 @@
+"""PDF -> lines with their place on the page, by PyMuPDF; `layout` makes paragraphs of them."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pymupdf
+
+from stages.extract import layout
+from stages.extract.blocks import Reading, Rejected
+from stages.extract.clean import clean_characters, one_line
+from stages.extract.layout import Line, Page
+
+FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+SUPERSCRIPT, BOLD = 1, 16  # bits of a span's flags
+NOTE_NUMBER = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§]{1,3}|[a-z])[\])]?")
+WORD_END = re.compile(r"[^\W\d_]{3,}[.,;:!?\"'”’)\]]*$")
+ACCENTS = {"¨": "\u0308", "´": "\u0301", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˚": "\u030a", "¯": "\u0304"}
+ACCENT = re.compile(f"([{''.join(ACCENTS)}])([A-Za-zı])")
+LEAST_CHARACTERS = 8  # a page with fewer has no text layer
+LEAST_TEXT_PAGES = 0.1  # share of pages that need a text layer for the file to be a text
+BAD_SHARE = 0.05  # share of characters without a Unicode value beyond which a text layer is noise
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of characters of one font."""
+
+    text: str
+    size: float
+    bold: bool
+
+
+def read(content: bytes) -> Reading:
+    """Read a PDF from its bytes; raises Rejected."""
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    try:
+        document = pymupdf.open(stream=content, filetype="pdf")
+    except (pymupdf.FileDataError, pymupdf.EmptyFileError, ValueError, RuntimeError) as error:
+        raise Rejected(f"not a readable PDF ({' '.join(str(error).split())})") from None
+    with document:
+        if document.needs_pass:
+            raise Rejected("encrypted; remove the password and add it again")
+        pages = list(pages_of(document))
+    return Reading(layout.blocks_of(pages), remark_of(pages))
+
+
+def remark_of(pages: list[Page]) -> str:
+    """Say how many pages have no text layer; raises Rejected where (nearly) all have none, or its letters are noise."""
+    if not pages:
+        raise Rejected("a PDF without pages")
+    empty = sum(sum(len(line.text) for line in page.lines) < LEAST_CHARACTERS for page in pages)
+    if len(pages) - empty < max(1, LEAST_TEXT_PAGES * len(pages)):
+        raise Rejected(f"needs OCR: {empty} pages without a text layer")
+    text = "".join(line.text for page in pages for line in page.lines)
+    if text.count("\ufffd") > BAD_SHARE * len(text):
+        raise Rejected(f"needs OCR: its text layer is unreadable on {len(pages)} pages")
+    pictures = sum(page.has_image for page in pages if sum(len(line.text) for line in page.lines) < LEAST_CHARACTERS)
+    return f"{pictures} of {len(pages)} pages without a text layer (OCR)" if pictures else ""
+
+
+def pages_of(document: Any) -> Iterator[Page]:
+    """The pages of a document; one that cannot be read counts as empty."""
+    for number in range(len(document)):
+        try:
+            page = document[number]
+            found = page.get_text("dict", flags=FLAGS)
+            lines = merge(line for block in found["blocks"] for line in lines_of(block))
+            has_image = not lines and bool(page.get_images())
+        except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
+            if "malloc" in str(error) or "memory" in str(error):
+                raise MemoryError(str(error)) from error
+            yield Page(number + 1, 0.0, [], True)
+            continue
+        yield Page(number + 1, found["height"], lines, has_image)
+
+
+def lines_of(block: dict[str, Any]) -> Iterator[Line]:
+    """The lines of a block that run in its direction of writing; rotated ones (stamps, axes) are left out."""
+    for line in block.get("lines", ()):
+        if line["wmode"] == 0 and abs(line["dir"][0] - 1) > 0.05:
+            continue
+        spans = without_note_numbers(line["spans"])
+        text = one_line(clean_characters(with_accents("".join(span.text for span in spans))))
+        if not text:
+            continue
+        largest = max(spans, key=lambda span: len(span.text.strip()))
+        x0, y0, x1, y1 = line["bbox"]
+        bold = all(span.bold for span in spans if span.text.strip())
+        yield Line(text, x0, y0, x1, y1, largest.size, bold)
+
+
+def with_accents(text: str) -> str:
+    """Put accents that stand before their letter, as TeX's old fonts have them, on it.
+
+    Example: "¨uber" -> "über"
+    """
+    return ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2] + ACCENTS[found[1]]), text)
+
+
+def without_note_numbers(spans: list[dict[str, Any]]) -> list[Span]:
+    """The spans of a line without raised numbers behind words: the marks of notes (exponents stay)."""
+    kept: list[Span] = []
+    for span in spans:
+        before = "".join(item.text for item in kept)
+        raised = span["flags"] & SUPERSCRIPT and NOTE_NUMBER.fullmatch(span["text"].strip())
+        if not (raised and WORD_END.search(before)):
+            text = f"{span['text']} " if raised and not before else span["text"]
+            kept.append(Span(text, span["size"], bool(span["flags"] & BOLD)))
+    return kept
+
+
+def merge(lines: Iterator[Line]) -> list[Line]:
+    """Join pieces that stand side by side on one line: MuPDF cuts lines at wide spaces."""
+    merged: list[Line] = []
+    for line in lines:
+        if merged and beside(merged[-1], line):
+            merged[-1] = join(merged[-1], line)
+        else:
+            merged.append(line)
+    return merged
+
+
+def beside(left: Line, right: Line) -> bool:
+    """Whether two pieces overlap in height and follow each other closely."""
+    overlap = min(left.y1, right.y1) - max(left.y0, right.y0)
+    if overlap < 0.5 * min(left.y1 - left.y0, right.y1 - right.y0):
+        return False
+    gap = right.x0 - left.x1 if not right.rtl else left.x0 - right.x1
+    return -0.5 * left.size <= gap <= 4 * left.size
+
+
+def join(left: Line, right: Line) -> Line:
+    """One line of two pieces."""
+    longer = left if len(left.text) >= len(right.text) else right
+    return Line(
+        f"{left.text} {right.text}",
+        min(left.x0, right.x0),
+        min(left.y0, right.y0),
+        max(left.x1, right.x1),
+        max(left.y1, right.y1),
+        longer.size,
+        left.bold and right.bold,
+    )
