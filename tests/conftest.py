@@ -2,9 +2,14 @@
 
 import os
 import random
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import settings
 
 settings.register_profile("project", deadline=None, derandomize=True, database=None)
@@ -12,6 +17,7 @@ settings.load_profile("project")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+ROOT = Path(__file__).parent.parent
 SUBJECTS = (
     "the river|the judge|a quiet mind|the old city|every law|the garden|a promise|the mirror|the sea|memory".split("|")
 )
@@ -77,4 +83,25 @@ def keyed_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A keyed store of the test's own."""
     folder = tmp_path / "keyed"
     monkeypatch.setenv("LTM_KEYED", str(folder))
+    return folder
+
+
+def run(project: Path, *command: str) -> str:
+    """Run a command in a project folder with this environment's programs; returns all it printed."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    environment.pop("LTM_KEYED", None)
+    answer = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout[-3000:]}\n{answer.stderr[-3000:]}"
+    return answer.stdout + answer.stderr
+
+
+def new_project(folder: Path, params: dict[str, Any]) -> Path:
+    """A fresh copy of this project's pipeline with params of the test's own and an empty library."""
+    for name in ("dvc.yaml", "requirements.lock", ".dvcignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data/catalogue", folder / "data/catalogue")
+    (folder / "data/library").mkdir()
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run(folder, "dvc", "init", "--no-scm", "-q")
     return folder

@@ -141,7 +141,7 @@ def probe_of(count: int) -> cell.Probe:
     names = frozenset(row["item"] for row in items)
     control = [{"item": "argparse:x", "book_id": "argparse", "text": "Return the value."}]
     scenes = [{"item": "scene-1", "book_id": "b0", "text": prose(99, 1)[0]}]
-    return cell.Probe(items, scenes, control, names, names, frozenset(sorted(names)[:2]))
+    return cell.Probe(items, scenes, control, names, names, frozenset(sorted(names)[:2]), names)
 
 
 def score(base: models.Base, model: Any, probe: cell.Probe, reference: cell.Cell | None) -> cell.Cell:

@@ -25,8 +25,8 @@ RULES = pick.Rules(
 def a_book(seed: int = 1, language: str = "en") -> ShelfBook:
     facts = dict.fromkeys(["title", "author", "category", "path", "reason"], "x")
     return ShelfBook(
-        book_id=f"own-{seed:04d}", language=language, tier="core", source="own", format="epub", sha256="0" * 64, bytes=1,
-        status="here", **facts,
+        book_id=f"own-{seed:04d}", language=language, tier="core", source="own", format="epub", sha256="0" * 64,
+        bytes=1, status="here", **facts,
     )  # fmt: skip
 
 

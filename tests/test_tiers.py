@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import prose
+from conftest import ROOT, prose
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,14 +84,14 @@ def test_shuffled_words_are_the_same_words_in_another_order(seed: int) -> None:
 
 def test_other_prose_is_as_long_and_never_repeats() -> None:
     texts = [a_text(seed) for seed in range(5)]
-    controls = arms.other_prose(texts, byte_lengths)
+    controls = arms.other_prose(texts, ROOT / "requirements.lock", byte_lengths)
     assert all(0.8 * one.tokens <= other.tokens <= one.tokens for one, other in zip(texts, controls, strict=True))
     assert len({control.text for control in controls}) == 5
 
 
 def test_other_prose_that_runs_out_is_told() -> None:
     with pytest.raises(UserError, match=r"needs 1000000000 tokens, the installed packages have \d+"):
-        arms.other_prose([dataclasses.replace(a_text(1), tokens=10**9)], byte_lengths)
+        arms.other_prose([dataclasses.replace(a_text(1), tokens=10**9)], ROOT / "requirements.lock", byte_lengths)
 
 
 @pytest.mark.parametrize(

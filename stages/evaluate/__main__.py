@@ -38,6 +38,7 @@ class EvaluateParams(Section):
     explained_per_book: int = Field(ge=0)
     chained: int = Field(ge=0)
     chain_tokens: int = Field(ge=1)
+    states_per_book: int = Field(ge=1)
     scenes_per_book: int = Field(ge=0)
     batch_tokens: int = Field(ge=64)
 
@@ -52,6 +53,7 @@ def read_probe(books: Mapping[str, Mapping[str, str]], params: EvaluateParams) -
     items = [row for row in read_lines(PROBE / "items.jsonl") if books[row["book_id"]]["half"] in params.halves]
     explained = some_of_each([row for row in items if row["wrong"]], params.explained_per_book, "explained")
     ordered = some_of_each([row for row in items if row["middle"]], params.explained_per_book, "ordered")
+    stated = some_of_each(items, params.states_per_book, "states")
     chained = frozenset(shuffled(explained, "chained")[: params.chained])
     scenes = []
     for book, facts in books.items():
@@ -59,7 +61,7 @@ def read_probe(books: Mapping[str, Mapping[str, str]], params: EvaluateParams) -
         if facts["half"] in params.halves and path.exists():
             picked = read_scenes(path)[: params.scenes_per_book]
             scenes += [{"item": scene.scene_id, "book_id": book, "text": scene.text} for scene in picked]
-    return cell.Probe(items, scenes, read_lines(PROBE / "control.jsonl"), explained, ordered, chained)
+    return cell.Probe(items, scenes, read_lines(PROBE / "control.jsonl"), explained, ordered, chained, stated)
 
 
 def some_of_each(items: Sequence[Mapping[str, Any]], count: int, name: str) -> frozenset[str]:
@@ -105,7 +107,7 @@ class Scorer:
         code = code_digest([cell, conditions, scoring, models], LIBRARIES)
         contents = [list(map(dict, probe.items)), list(map(dict, probe.scenes)), list(map(dict, probe.controls))]
         facts = models.read_facts(BASE)["fingerprint"]
-        chosen = [sorted(probe.explained), sorted(probe.ordered), sorted(probe.chained)]
+        chosen = [sorted(names) for names in (probe.explained, probe.ordered, probe.chained, probe.stated)]
         self.shared = [facts, contents, chosen, params.chain_tokens, params.batch_tokens, code]
         self.base: models.Base | None = None
 

@@ -23,6 +23,7 @@ class Probe:
     explained: frozenset[str]  # items with an explanation score
     ordered: frozenset[str]  # items with an order score
     chained: frozenset[str]  # items with a chain-of-thought score
+    stated: frozenset[str]  # items whose hidden states are kept, and on which divergence is measured
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def plan(probe: Probe, encode: Encode) -> list[Condition]:
     return found
 
 
-def keeps_states(one: Condition) -> bool:
-    """Whether the states of a condition are kept: the prediction of random passages."""
-    return one.score == "prediction" and one.stratum == "random"
+def keeps_states(one: Condition, probe: Probe) -> bool:
+    """Whether the states of a condition are kept: the prediction of some random passages of each book."""
+    return one.score == "prediction" and one.stratum == "random" and one.item in probe.stated
 
 
 def score_cell(
@@ -71,7 +72,8 @@ def score_cell(
     for row in chained:
         asked += conditions.chain(row, chains[row["item"]], theirs[row["item"]], encode)
     requests = [one.request for one in asked]
-    found = scoring.score(model, base.prefix, requests, list(map(keeps_states, asked)), batch_tokens, tell)
+    keep = [keeps_states(one, probe) for one in asked]
+    found = scoring.score(model, base.prefix, requests, keep, batch_tokens, tell)
     rows = [
         row_of(one, float(np.round(scored.total, 4)), len(scored.bits))
         for one, scored in zip(asked, found, strict=True)

@@ -29,6 +29,7 @@ from stages.tiers import arms, orders
 SHELF, TEXTS, SCENES = Path("data/shelf.csv"), Path("data/extract"), Path("data/scenes")
 PROBE, REJECTED, BASE = Path("data/probe"), Path("data/validate/rejected.csv"), Path("data/base")
 OUT, SEED_100 = Path("data/tiers"), Path("data/ltm_seed_100.yaml")
+LOCK = Path("requirements.lock")
 SAME_BOOK = 0.2  # share of common long paragraphs from which two books are one text
 SAME_TEXT = 0.3  # share of common five-word runs from which two passages are one text
 
@@ -181,7 +182,7 @@ def write_controls(params: TiersParams, texts: dict[str, list[arms.Text]], measu
         if arm == "shuffled_words":
             found = [arms.shuffle_words(one, params.seed, measure) for one in flat]
         elif arm == "other_prose":
-            found = arms.other_prose(flat, measure)
+            found = arms.other_prose(flat, LOCK, measure)
         else:
             groups = (arms.random_texts(book, TEXTS, (low, high), params.seed, measure) for book in texts.values())
             found = [one for group in groups for one in group]

@@ -75,13 +75,16 @@ def random_texts(
     ]
 
 
-def prose_of_packages() -> list[str]:
-    """Paragraphs of the descriptions and licences of the installed packages: prose that is no book.
+def prose_of_packages(lock: Path) -> list[str]:
+    """Paragraphs of the descriptions and licences of the packages pinned in `lock`: prose that is no book.
 
-    Sorted by hash, each once. Reading them runs nothing of the packages.
+    Sorted by hash, each once. Reading them runs nothing of the packages; those that are not installed are left out.
     """
+    pinned = {line.partition("==")[0].strip().lower() for line in lock.read_text(encoding="utf-8").splitlines()}
     found: dict[str, str] = {}
     for package in importlib.metadata.distributions():
+        if package.metadata["Name"].lower() not in pinned:
+            continue  # pip and its kin differ from machine to machine
         for text in documents(package):
             for paragraph in re.split(r"\n\s*\n", text):
                 flat = " ".join(paragraph.split())
@@ -100,9 +103,9 @@ def documents(package: importlib.metadata.Distribution) -> Iterator[str]:
                 yield path.read_text(encoding="utf-8", errors="ignore")
 
 
-def other_prose(texts: Sequence[Text], measure: Measure) -> list[Text]:
+def other_prose(texts: Sequence[Text], lock: Path, measure: Measure) -> list[Text]:
     """For each text as many tokens of the packages' prose, no paragraph twice."""
-    prose = prose_of_packages()
+    prose = prose_of_packages(lock)
     lengths = measure(prose)
     supply = iter(zip(prose, lengths, strict=True))
     result = []

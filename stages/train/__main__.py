@@ -63,7 +63,9 @@ def main() -> None:
     readings = reading.read_readings(params, models.load_tokenizer(BASE))
     if not readings:
         raise UserError("data/tiers/readings.csv has no reading; look at tiers.orders and tiers.ladder")
-    settings = params.model_dump(exclude={"inits"}) | {"precision": trunk.precision_of(params.precision, models.device())}
+    settings = params.model_dump(exclude={"inits"}) | {
+        "precision": trunk.precision_of(params.precision, models.device())
+    }
     recipe = trunk.Recipe(**{field.name: settings[field.name] for field in dataclasses.fields(trunk.Recipe)})
     code = code_digest([trunk, plan, card, models], LIBRARIES)
     store = reading.Store([facts["fingerprint"], dataclasses.asdict(recipe), code])
