@@ -1,0 +1,174 @@
+"""The whole pipeline as a person runs it: `dvc repro` on a few books of one's own, EPUB and PDF, with a tiny model."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+import yaml
+from conftest import new_project, prose, run
+from ebooklib import epub
+
+ROOT = Path(__file__).parent.parent
+BOOKS = 16
+
+
+def write_epub(path: Path, seed: int) -> None:
+    book = epub.EpubBook()
+    book.set_title(f"The Book of Year {seed}")
+    book.add_author(f"Author Number {seed}")
+    book.set_language("en")
+    paragraphs = "".join(f"<p>{text}</p>" for text in prose(seed, 60))
+    chapter = epub.EpubHtml(title="One", file_name="one.xhtml", content=f"<h1>One</h1>{paragraphs}")
+    book.add_item(chapter)
+    book.add_item(epub.EpubNcx())
+    book.spine = [chapter]
+    epub.write_epub(path, book)
+
+
+def write_pdf(path: Path, seed: int) -> None:
+    document = pymupdf.open()
+    document.set_metadata({"title": f"The Book of Year {seed}", "author": f"Author Number {seed}"})
+    for text in prose(seed, 60):
+        document.new_page().insert_textbox((72, 72, 520, 700), text, fontsize=11)
+    document.save(path)
+
+
+def small_params(base: Path) -> dict[str, Any]:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["sample"]["enabled"] = False
+    params["base"]["source"] = f"path:{base}"
+    params["extract"]["min_words"] = 300
+    params["scenes"] |= {"min_tokens": 60, "max_tokens": 400}
+    params["probe"] |= {"books": {"en": 4}, "share_b": 0.75, "passages_per_book": 2, "control_bytes": 1500}
+    params["tiers"] |= {"ladder": [3, 6], "tokens_per_book": 600, "draws": 2}
+    params["train"]["rank"] = 2
+    params["evaluate"] |= {"chained": 2, "chain_tokens": 8}
+    params["saturation"]["samples"] = 200
+    return params
+
+
+@pytest.fixture(scope="module")
+def project(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = new_project(tmp_path_factory.mktemp("project"), small_params(tiny_base))
+    library = folder / "data/library"
+    for seed in range(1, BOOKS + 1):
+        (write_pdf if seed % 4 == 0 else write_epub)(
+            library / f"book{seed:02d}.{'pdf' if seed % 4 == 0 else 'epub'}", seed
+        )
+    (library / "broken.epub").write_bytes(b"PK\x03\x04 no archive")
+    locked = pymupdf.open()
+    locked.new_page().insert_text((72, 72), "Secret.")
+    locked.save(library / "locked.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="secret")
+    own = ["python", "-m", "stages.bookmap", "--add", "data/library", "--language", "en"]
+    run(folder, *own)
+    run(folder, "dvc", "add", "-q", "data/library")
+    run(folder, "dvc", "repro", "-q", "extract")
+    run(folder, "python", "-m", "stages.probe", "--choose", "6")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_it_ends_in_a_verdict_with_every_score_at_every_rung(project: Path) -> None:
+    told = json.loads((project / "metrics/saturation.json").read_text())
+    assert "not decided" in json.dumps(told)
+    shown = run(project, "python", "-m", "stages.saturation", "--show")
+    for word in ("prediction gain", "explanatory power", "order gain", "chain-of-thought", "not decided", "ltm_layers"):
+        assert word in shown.lower()
+
+
+def test_every_adapter_of_every_reading_is_there(project: Path) -> None:
+    found = {
+        str(path.parent.relative_to(project / "data/train")) for path in project.glob("data/train/*/*/reading.json")
+    }
+    tops = {path.split("/")[1] for path in found if "words" in path}
+    top = tops.pop()
+    assert not tops
+    expected = {f"tiered-real-d{draw}-i0/{rung}" for draw in (0, 1) for rung in ("00003", "00006", top)}
+    assert found == expected | {f"tiered-{arm}-d0-i0/{top}" for arm in ("shuffled_words", "other_prose")}
+
+
+def test_books_that_cannot_be_read_are_counted_with_their_reason(project: Path) -> None:
+    accounts = (project / "data/extract/accounts.csv").read_text()
+    assert accounts.count(",read,") == BOOKS
+    assert accounts.count(",rejected,") == 2
+    assert "encrypted" in accounts
+
+
+def test_nothing_of_the_probe_is_read(project: Path) -> None:
+    held = {line.split(",")[0] for line in (project / "data/probe/books.csv").read_text().splitlines()[1:]}
+    read = {
+        line.split(",")[0]
+        for path in project.glob("data/train/*/*/books.csv")
+        for line in path.read_text().splitlines()[1:]
+    }
+    assert held
+    assert read
+    assert not held & read
+
+
+def test_a_second_run_does_nothing(project: Path) -> None:
+    assert run(project, "dvc", "repro").strip().endswith("Data and pipelines are up to date.")
+
+
+def test_a_cold_run_gives_the_same_bytes(project: Path) -> None:
+    names = ["bookmap", "extract", "scenes", "validate", "probe", "tiers", "train"]
+    folders = [project / "data" / name for name in names if (project / "data" / name).is_dir()]
+    before = {folder.name: digest(folder) for folder in folders}
+    shutil.move(project / ".dvc/keyed", project / ".dvc/keyed-before")
+    run(project, "dvc", "repro", "--force", "--no-run-cache", "train")
+    assert {folder.name: digest(folder) for folder in folders} == before
+
+
+def test_one_more_book_is_one_more_book(project: Path) -> None:
+    probe, items = digest(project / "data/probe"), digest(project / "data/extract")
+    trained = digest(project / "data/train")
+    write_epub(project / "data/library/added.epub", 77)
+    run(project, "python", "-m", "stages.bookmap", "--add", "data/library/added.epub", "--language", "en")
+    told = run(project, "dvc", "repro", "train")
+    assert "1 of them now" in told
+    assert digest(project / "data/probe") == probe
+    after = digest(project / "data/extract")
+    assert {name: after[name] for name in items if name.endswith("jsonl")} == {
+        name: value for name, value in items.items() if name.endswith("jsonl")
+    }
+    kept = [name for name, value in digest(project / "data/train").items() if trained.get(name) == value]
+    orders = [(project / f"data/tiers/orders/tiered-d{draw}.csv").read_text().splitlines() for draw in (0, 1)]
+    for draw, order in enumerate(orders):
+        place = next(at for at, line in enumerate(order) if "Year 77" in line)
+        for rung in (3, 6):
+            name = f"tiered-real-d{draw}-i0/{rung:05d}/adapter_model.safetensors"
+            assert (name in kept) == (rung < place)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("tiers.ladder", [500], "the smallest rung 500 is larger than the"),
+        ("tiers.rungs", [3], "unknown key tiers.rungs; valid keys of tiers are seed, orders"),
+        ("probe.books", {"en": 40}, "asks for 40 books in en"),
+        ("scenes.min_tokens", 100_000, "scenes.min_tokens 100000 must be below scenes.max_tokens 400"),
+        ("base.source", "path:/nowhere", "is no folder here"),
+    ],
+)
+def test_bad_params_end_in_one_line_with_the_remedy(project: Path, key: str, value: object, said: str) -> None:
+    section, name = key.split(".")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    before = (project / "params.yaml").read_text()
+    params[section][name] = value
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    answer = subprocess.run([sys.executable, "-m", f"stages.{section}"], cwd=project, capture_output=True, text=True)
+    (project / "params.yaml").write_text(before)
+    assert answer.returncode == 1
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
