@@ -69,7 +69,9 @@ def test_a_hidden_third_of_a_clean_power_law_is_predicted() -> None:
     assert (figures["x_curves"], figures["x_beats_stays"]) == (1, 1.0)
 
 
-def test_the_seeds_of_the_real_saturation_curve_are_read() -> None:
-    learner = read_seeds(Path("benchmarks/datablations_2b8_55b.csv"))
-    assert learner.scores.shape == (4, 8) and learner.sizes[-1] == 55
-    assert learner.scores[0, 0] == pytest.approx(-3.425332)
+def test_the_seeds_of_a_saturation_curve_are_read(tmp_path: Path) -> None:
+    rows = [f"{size},{seed},{3 - size / 10 + seed / 100}" for size in (1, 2, 4, 8) for seed in (1, 2, 3)]
+    (tmp_path / "seeds.csv").write_text("unique_tokens_billion,seed,validation_loss_nats\n" + "\n".join(rows) + "\n")
+    learner = read_seeds(tmp_path / "seeds.csv")
+    assert learner.scores.shape == (3, 4) and learner.sizes[-1] == 8
+    assert learner.scores[0, 0] == pytest.approx(-2.91)

@@ -1,0 +1,1 @@
+"""From the items table to curves, intervals, the verdict, plots and the report."""

@@ -1,0 +1,92 @@
+"""Curves, intervals and the verdict in books, from the items table.
+
+Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shelf.csv, data/extract/accounts.csv,
+        data/scenes/accounts.csv, data/validate/rejected.csv, metrics/bookmap.json,
+        params.yaml (saturation, probe.language)
+Writes  metrics/saturation.json, metrics/curve.csv, metrics/arms.csv, metrics/coverage.csv, metrics/curve.svg,
+        metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg, metrics/ltm_layers_of_saturation.md
+Run     python -m stages.saturation
+        python -m stages.saturation --language ru   write the report in Russian
+        python -m stages.saturation --show          print the last result again, from metrics/ alone
+        python -m stages.saturation --plan          what a study of so many draws and rungs decides
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from stages.saturation.accounts import read_fates
+from stages.saturation.analysis import Analysis, analyse
+from stages.saturation.corpus import read_books
+from stages.saturation.findings import Findings, find
+from stages.saturation.phrases import LANGUAGES, Speaker
+from stages.saturation.plots import draw_all
+from stages.saturation.poll import poll
+from stages.saturation.report import report
+from stages.saturation.settings import Saturation
+from stages.saturation.shelves import read_shelves
+from stages.saturation.show import REPORT, plan, show
+from stages.saturation.states import comparer
+from stages.saturation.tables import arm_rows, corpus_rows, curve_rows, summary, write_rows
+from stages.shared.errors import UserError, run
+from stages.shared.params import load_params, read_params
+from stages.shared.records import write_json
+
+ITEMS, STATES, BASE = Path("data/evaluate/items.parquet"), Path("data/evaluate/states"), Path("data/base")
+TIERS, METRICS = Path("data/tiers"), Path("metrics")
+
+
+def headline_language() -> str:
+    """The language of the headline numbers, `probe.language`."""
+    probe = read_params().get("probe")
+    if not isinstance(probe, dict) or not isinstance(probe.get("language"), str):
+        raise UserError("params.yaml has no probe.language; name the language of the headline numbers there")
+    return str(probe["language"])
+
+
+def read_items(path: Path) -> pd.DataFrame:
+    """Read the items table."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro evaluate`")
+    return pd.read_parquet(path)
+
+
+def work_out() -> tuple[Analysis, Findings]:
+    """Everything the items table, the orders and the training texts say."""
+    settings, language = load_params(Saturation, "saturation"), headline_language()
+    items, shelves = read_items(ITEMS), read_shelves(TIERS / "orders")
+    analysis = analyse(items, settings, language, shelves)
+    points = poll(items, shelves, settings, language, comparer(STATES, BASE))
+    return analysis, find(analysis, points, read_books(TIERS), shelves)
+
+
+def ask() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.saturation", description="Curves, intervals, the verdict.")
+    parser.add_argument("--show", action="store_true", help="print the last result, from metrics/ alone")
+    parser.add_argument("--plan", action="store_true", help="what a study of so many draws and rungs decides")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the report")
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = ask()
+    if asked.show or asked.plan:
+        print(show(METRICS) if asked.show else plan(METRICS))
+        return
+    analysis, findings = work_out()
+    fates = read_fates()
+    METRICS.mkdir(exist_ok=True)
+    write_json(METRICS / "saturation.json", summary(analysis, fates))
+    write_rows(METRICS / "curve.csv", curve_rows(analysis))
+    write_rows(METRICS / "arms.csv", arm_rows(analysis))
+    write_rows(METRICS / "coverage.csv", corpus_rows(findings))
+    text = report(analysis, fates, findings, Speaker(asked.language))
+    (METRICS / REPORT).write_text(text, encoding="utf-8")
+    draw_all(analysis, findings, METRICS)
+    print(show(METRICS))
+
+
+if __name__ == "__main__":
+    run(main)

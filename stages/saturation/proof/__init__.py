@@ -1,0 +1,1 @@
+"""The proof of the instrument: synthetic studies with a known truth, and learning curves that others measured."""

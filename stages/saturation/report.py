@@ -1,0 +1,175 @@
+"""The report for a reader who is no statistician: what was read, what moved, what is decided, what is not."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from stages.saturation.accounts import Fates
+from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
+from stages.saturation.findings import Findings
+from stages.saturation.gains import MEASURES
+from stages.saturation.hypothesis import BOOKS, HIGH, LOW
+from stages.saturation.phrases import Speaker
+from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
+from stages.saturation.words import between, remedies, verdict_sentence
+
+SHOWN = ("prediction", "explanation", "order", "chain", "chain_base", "kl", "js", "flips", "forgetting")
+
+
+def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -> str:
+    """The whole report in Markdown, in the speaker's language."""
+    parts = [
+        [f"# {say('title')}", "", f"> {verdict_sentence(analysis, say)}", ""],
+        decide_part(analysis, say),
+        read_part(analysis, fates, say),
+        moved_part(analysis, say),
+        control_part(analysis, say),
+        phase_part(analysis, findings, say),
+        threshold_part(analysis, say),
+        hidden_part(findings, say),
+        poll_part(findings, say),
+        corpus_part(analysis, findings, say),
+        noise_part(analysis, say),
+        probe_part(analysis, fates, say),
+        unmeasured_part(analysis, say),
+    ]
+    return say.write("\n".join(line for part in parts for line in part).rstrip() + "\n")
+
+
+def decide_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """What would decide it."""
+    found = remedies(analysis, say)
+    if not found:
+        return []
+    return [say("decide head"), "", *(f"- {line};" for line in found[:-1]), f"- {found[-1]}.", ""]
+
+
+def read_part(analysis: Analysis, fates: Fates, say: Speaker) -> list[str]:
+    """Books used, held out, missing, rejected."""
+    cube = analysis.primary.cube
+    counts = {status: f"{fates.count(status):,}" for status in ("used", "probe", "missing", "rejected")}
+    sizes = {"top": f"{cube.rungs[-1]:,}", "draws": len(cube.draws), "inits": len(cube.inits)}
+    lines = [f"## {say('read head')}", "", say("read text", order=cube.order, **sizes, **counts), ""]
+    if reasons := fates.reasons("rejected"):
+        rows = [[str(count), reason] for reason, count in reasons]
+        lines += table([say("rejected books"), say("reason")], rows)
+    return lines
+
+
+def moved_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """Each score at each rung."""
+    share, books = f"{analysis.settings.interval:.0%}", len(analysis.primary.cube.books)
+    lines = [f"## {say('moved head')}", "", say("moved text", books=books, language=analysis.language, share=share)]
+    lines += ["", "![](curve.svg)", "", "![](divergence.svg)", ""]
+    for measure in SHOWN:
+        if scored := analysis.get(measure):
+            lines += [f"**{say(measure)}**, {say(MEASURES[measure].unit)}", "", *score_table(scored, say)]
+    return lines
+
+
+def score_table(scored: Scored, say: Speaker) -> list[str]:
+    """One score: rungs, gains, understanding, and which rungs may decide."""
+    cube, points = scored.cube, scored.understanding
+    understood, rows = cube.measure in UNDERSTOOD, []
+    for place, books in enumerate(cube.rungs):
+        gain, sure = scored.bounds[place], say("no change")
+        if gain.low > 0 or gain.high < 0:
+            sure = say("above zero" if gain.low > 0 else "below zero")
+        row = [f"{books:,}", between(gain), sure]
+        if understood:
+            mark = "yes" if cube.used[place] else "above half" if cube.shelf else "shelf unknown"
+            row += [between(points[place], 0) if points else say("undefined"), say(mark)]
+        rows.append(row)
+    name = "gain" if understood or cube.measure in ("order", "chain_base") else "value"
+    return table(
+        [say(key) for key in ("books", name, "sign", *(("understanding", "may decide") if understood else ()))], rows
+    )
+
+
+def control_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """Which controls are beaten."""
+    head = [f"## {say('controls head')}", ""]
+    if not analysis.contrasts:
+        return [*head, say("controls none"), ""]
+    rows = [
+        [say(one.measure), one.control.replace("_", " "), f"{one.rung:,}", between(one.difference),
+         say("beaten" if one.beats else "not beaten")]
+        for one in analysis.contrasts
+    ]  # fmt: skip
+    names = [say(key) for key in ("score", "control", "books", "difference", "verdict")]
+    lines = [*head, say("controls text"), "", *table(names, rows)]
+    if any(scored.borrowed for scored in analysis.scored.values()):
+        lines += [say("borrowed"), ""]
+    return lines
+
+
+def threshold_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """The verdict for half and double epsilon, and the families behind it."""
+    first = analysis.verdicts[0]
+    rows = [
+        [f"{one.epsilon:g}", say(one.kind), f"{one.n_star:,.0f}" if one.n_star else "-"] for one in analysis.verdicts
+    ]
+    lines = [f"## {say('thresholds head')}", "", *table([say("epsilon"), say("verdict"), "N*"], rows)]
+    if first.curves:
+        pairs = sorted(zip(first.curves.weights, first.curves.fits, strict=True), key=lambda pair: -pair[0])
+        found = [
+            [fit.name, str(fit.parameters), f"{fit.misfit:.1f}", f"{fit.aicc:.1f}", f"{weight:.2f}"]
+            for weight, fit in pairs
+        ]
+        names = [*(say(key) for key in ("family", "parameters", "misfit")), "AICc", say("weight")]
+        lines += [say("families text", names=", ".join(first.curves.tied)), "", *table(names, found)]
+    return lines
+
+
+def noise_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """The components of the noise of the primary score."""
+    noise, cube = analysis.primary.noise, analysis.primary.cube
+    books, freedom = len(cube.books), noise.posterior.freedom
+    rows = [
+        [say("another draw"), spread(noise.draw, say), say("draws freedom", draws=len(cube.draws), freedom=freedom)],
+        [say("another init"), spread(noise.init, say), say("inits", inits=len(cube.inits))],
+        [say("another book"), spread(noise.books, say), say("probe size", books=books, authors=analysis.authors)],
+    ]
+    text = say("noise text", score=say(cube.measure), unit=say(MEASURES[cube.measure].unit))
+    names = [say(key) for key in ("what differs", "spread", "measured on")]
+    lines = [f"## {say('noise head')}", "", text, "", *table(names, rows)]
+    if noise.posterior.freedom:
+        lines += [say("correlation text", value=f"{noise.posterior.correlation:.2f}"), ""]
+    notes = {
+        "overlap note": noise.pooled_above_half,
+        "one draw note": not noise.posterior.freedom,
+        "one init note": len(cube.inits) == 1,
+    }
+    return lines + [line for key, true in notes.items() if true for line in (say(key), "")]
+
+
+def spread(value: float, say: Speaker) -> str:
+    """A standard deviation, or that it was not measured."""
+    return f"{value:.5f}" if np.isfinite(value) else say("not measured")
+
+
+def probe_part(analysis: Analysis, fates: Fates, say: Speaker) -> list[str]:
+    """Contamination, and the other strata and languages."""
+    rates = sorted(analysis.base_rates.items(), key=lambda pair: (pair[1], pair[0]))
+    titles = {book.book_id: f"{book.title} ({book.author})" for book in fates.books}
+    rows: Iterable[Sequence[str]] = [[titles.get(name, name), f"{rate:.3f}"] for name, rate in rates]
+    lines = [f"## {say('probe head')}", "", say("probe text"), "", *table([say("probe book"), say("base rate")], rows)]
+    if analysis.sides:
+        rows = [
+            [one.language, one.stratum, str(one.books), between(one.gain) if one.gain else say("one book")]
+            for one in analysis.sides
+        ]
+        names = [say("language"), say("passages"), say("probe books"), say(analysis.settings.score)]
+        lines += [say("sides text"), "", *table(names, rows)]
+    return lines
+
+
+def unmeasured_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """What this report does not know."""
+    missing = [say(name) for name in SHOWN if analysis.get(name) is None]
+    lines = [say("no rows", names=", ".join(missing))] if missing else []
+    lines += [say("no overturns"), say("no flashes"), say("no memory"), say("no plan")]
+    top = analysis.primary.cube.rungs[-1]
+    if top < BOOKS[-1]:
+        lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))
+    return [f"## {say('unmeasured head')}", "", *(f"- {line}" for line in lines), ""]

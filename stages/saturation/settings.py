@@ -1,0 +1,23 @@
+"""Section `saturation` of params.yaml: what the verdict is about, fixed before the run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.shared.params import Section
+
+Share = Annotated[float, Field(gt=0.5, lt=1.0)]
+
+
+class Saturation(Section):
+    """The verdict's score, order and arm, its practical effect, and how intervals are drawn."""
+
+    epsilon: Annotated[float, Field(gt=0)]  # points of understanding per doubling of the books
+    score: Literal["prediction", "explanation", "chain"]  # whose plateau is judged
+    order: str
+    arm: str
+    interval: Share  # coverage of two-sided intervals; the verdict's one-sided bounds stay at 95 %
+    samples: Annotated[int, Field(ge=200)]  # joint samples of all cells behind every interval
+    seed: int
+    min_probe_books: Annotated[int, Field(ge=8)]  # in half B; fewer: not decided by rule
+    min_probe_authors: Annotated[int, Field(ge=8)]

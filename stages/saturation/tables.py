@@ -1,0 +1,144 @@
+"""The numbers people compare: the flat summary, the curve and all arms as CSV."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.saturation.accounts import Fates
+from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
+from stages.saturation.findings import Findings
+from stages.saturation.gains import MEASURES
+from stages.saturation.hypothesis import hypothesis
+from stages.saturation.verdict import Bound
+
+Row = dict[str, Any]
+SUMMARY = ("prediction", "explanation", "order", "chain", "js", "forgetting")
+
+
+def rounded(value: float | None, digits: int = 4) -> float | None:
+    """Round for reading; None stays None, and minus zero becomes zero."""
+    return None if value is None or not np.isfinite(value) else round(float(value), digits) + 0.0
+
+
+def triple(name: str, one: Bound | None, digits: int = 4) -> Row:
+    """A number and its interval as three flat keys."""
+    values = (one.value, one.low, one.high) if one else (None, None, None)
+    return {
+        key: rounded(value, digits) for key, value in zip((name, f"{name}_low", f"{name}_high"), values, strict=True)
+    }
+
+
+def summary(analysis: Analysis, fates: Fates) -> Row:
+    """metrics/saturation.json: few flat keys that read well in `dvc metrics diff`."""
+    primary, first = analysis.primary, analysis.verdicts[0]
+    top = primary.cube.rungs[-1]
+    row: Row = {
+        "verdict": first.kind,
+        "verdict_half_epsilon": analysis.verdicts[1].kind,
+        "verdict_double_epsilon": analysis.verdicts[2].kind,
+        "score": analysis.settings.score,
+        "epsilon": first.epsilon,
+        **{name: rounded(getattr(first, name), 0) for name in ("n_star", "n_star_low", "n_star_high")},
+        **triple("last_doubling", first.last, 1),
+        "books_used": fates.count("used"),
+        "books_missing": fates.count("missing"),
+        "books_rejected": fates.count("rejected"),
+        "books_read": top,
+        "draws": len(primary.cube.draws),
+        "inits": len(primary.cube.inits),
+        "probe_books": len(primary.cube.books),
+        "probe_authors": analysis.authors,
+    }
+    for measure in SUMMARY:
+        if scored := analysis.get(measure):
+            row |= triple(measure, scored.bounds[-1])
+    row |= triple("understanding", primary.understanding[-1] if primary.understanding else None, 1)
+    row["positive"] = bool(np.quantile(primary.samples[:, -1], 0.05) > 0)
+    for contrast in analysis.contrasts:
+        if contrast.measure == analysis.settings.score and not contrast.control.startswith("breadth"):
+            row[f"beats_{contrast.control}"] = contrast.beats
+    return row
+
+
+def measured_columns(scored: Scored, place: int, name: str) -> Row:
+    """Gain and, where it is defined, understanding of one measure at one rung."""
+    row = triple(name, scored.bounds[place], 5)
+    if scored.cube.measure in UNDERSTOOD:
+        points = scored.understanding
+        row |= triple(f"understanding_{name}", points[place] if points else None, 1)
+    return row
+
+
+def curve_rows(analysis: Analysis) -> list[Row]:
+    """metrics/curve.csv: a row for each rung of the primary order and arm, controls in columns beside."""
+    order, arm = analysis.settings.order, analysis.settings.arm
+    cube = analysis.primary.cube
+    rows = []
+    for place, books in enumerate(cube.rungs):
+        row = rung_row(analysis, order, arm, books)
+        for (measure, other_order, other), scored in analysis.scored.items():
+            if other_order == order and other != arm and measure in UNDERSTOOD:
+                there = books in scored.cube.rungs
+                one = scored.bounds[scored.cube.rungs.index(books)] if there else None
+                row |= triple(f"{measure}_{other}", one, 5)
+        points = hypothesis(books)
+        row |= {"hypothesis": points[0] if points else None, "hypothesis_high": points[1] if points else None}
+        row = {name: rounded(value, 1) if name.startswith("hyp") else value for name, value in row.items()}
+        rows.append(
+            {"books": books, "used_for_verdict": bool(cube.used[place]), "all_books": books == cube.shelf, **row}
+        )
+    return rows
+
+
+def rung_row(analysis: Analysis, order: str, arm: str, books: int) -> Row:
+    """All measures of one order and arm at one rung, and how many readings are behind them."""
+    row: Row = {}
+    for measure in MEASURES:
+        scored = analysis.scored.get((measure, order, arm))
+        if scored and books in scored.cube.rungs:
+            place = scored.cube.rungs.index(books)
+            row.setdefault("draws", int(np.isfinite(scored.cube.by_draw[:, place, 0]).sum()))
+            row |= measured_columns(scored, place, measure)
+    return row
+
+
+def arm_rows(analysis: Analysis) -> list[Row]:
+    """metrics/arms.csv: a row for each order, arm and rung."""
+    arms = list(dict.fromkeys((order, arm) for _, order, arm in analysis.scored))
+    rows = []
+    for order, arm in arms:
+        cubes = [scored.cube for (_, o, a), scored in analysis.scored.items() if (o, a) == (order, arm)]
+        for books in sorted({rung for cube in cubes for rung in cube.rungs}):
+            rows.append({"order": order, "arm": arm, "books": books, **rung_row(analysis, order, arm, books)})
+    return rows
+
+
+def corpus_rows(findings: Findings) -> list[Row]:
+    """metrics/coverage.csv: a row for each group of books."""
+    rows: list[Row] = []
+    for one in findings.corpus:
+        found, every = one.frequencies, one.all_terms
+        row = {"kind": one.kind, "name": one.name, "books": found.units, "terms": found.observed}
+        row |= {"in_one_book": found.exactly(1), "in_three_or_more": one.several} | triple("coverage", one.covered, 4)
+        row |= triple("chao2", Bound(every.estimate, every.low, every.high), 0)
+        rows.append(row | {"chao2_error": rounded(every.error, 0), "heaps": rounded(one.heaps, 3)})
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows as CSV; columns in order of first appearance, None as an empty field."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV of ours as text fields."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
