@@ -127,15 +127,16 @@ def divergence(head: Any, states: np.ndarray[Any, Any], base: np.ndarray[Any, An
     KL(P, Q) = sum P log2(P / Q); JS(P, Q) = KL(P, M) / 2 + KL(Q, M) / 2 with M the mean of P and Q
     (Lin 1991, IEEE Transactions on Information Theory 37, eq. 3.3). Full distributions, `rows` positions at once.
     """
-    parts = []
+    kind, place, parts = head.weight.dtype, head.weight.device, []
     for low in range(0, len(states), rows):
         ours, theirs = (
-            functional.log_softmax(head(torch.tensor(block[low : low + rows], dtype=head.weight.dtype)).float(), -1)
+            functional.log_softmax(head(torch.tensor(block[low : low + rows], dtype=kind, device=place)).float(), -1)
             for block in (states, base)
         )
-        mean = torch.logaddexp(ours, theirs) - LN2
-        kl = (ours.exp() * (ours - theirs)).sum(-1)
-        js = ((ours.exp() * (ours - mean)).sum(-1) + (theirs.exp() * (theirs - mean)).sum(-1)) / 2
+        p, q = ours.exp(), theirs.exp()
+        kl = (p * (ours - theirs)).sum(-1)
+        mean = (p + q) / 2
+        js = ((p * ours).sum(-1) + (q * theirs).sum(-1)) / 2 - torch.xlogy(mean, mean).sum(-1)
         parts.append((kl / LN2, js / LN2, ours.argmax(-1) != theirs.argmax(-1)))
     columns = [torch.cat([part[i] for part in parts]).cpu() for i in range(3)]
     return Divergence(columns[0].double().numpy(), columns[1].double().numpy(), columns[2].numpy())
