@@ -1,5 +1,6 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make test   install, run the tests
+# make prove  the instrument on studies whose truth is known, some ten minutes
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
 # make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the CPU build (about 200 MB).
@@ -9,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict
+.PHONY: demo test check verdict prove
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -31,3 +32,6 @@ verdict: .venv/ready
 	$(PYTHON) -m venv .venv
 	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
 	@touch $@
+
+prove: .venv/ready
+	python -m stages.saturation.proof
