@@ -34,4 +34,4 @@ verdict: .venv/ready
 	@touch $@
 
 prove: .venv/ready
-	python -m stages.saturation.proof
+	python -m stages.saturation.proof $(if $(SEEDS),--seeds $(SEEDS))

@@ -4,6 +4,7 @@ Reads   the package lcdb==0.1.0; with --seeds a CSV of unique_tokens_billion, se
 Writes  metrics/prove.json, metrics/plan.csv, metrics/prove.svg
 Run     python -m stages.saturation.proof            all of it, some ten minutes on 2 cores
         python -m stages.saturation.proof --short    a fixed-seed part that writes nothing; exit 1 out of its band
+        python -m stages.saturation.proof --studies 480 --seed 770231    other studies, writing nothing
 """
 
 import argparse
@@ -26,10 +27,10 @@ STUDIES, SHORT, CURVES, SEED = 600, 72, 600, 17
 PLAN_DRAWS, PLAN_RUNGS, PLAN_STUDIES = (2, 3, 5), (4, 6, 8), 72
 
 
-def run_studies(count: int) -> list[Outcome]:
+def run_studies(count: int, seed: int) -> list[Outcome]:
     """Synthetic studies of every shape and class of truth."""
     with Progress("studies", count, "run") as progress:
-        return recover(jobs(count, SEED), progress.step)
+        return recover(jobs(count, seed), progress.step)
 
 
 def run_plan() -> list[Row]:
@@ -58,12 +59,16 @@ def run_learners(count: int) -> list[Prediction]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.saturation.proof", description="Prove the instrument.")
     parser.add_argument("--short", action="store_true", help="a fixed-seed part, for continuous integration")
-    parser.add_argument("--seeds", type=Path, help="CSV of a saturation curve with several seeds a point, as read_seeds")
+    parser.add_argument(
+        "--seeds", type=Path, help="CSV of a saturation curve with several seeds a point, as read_seeds"
+    )
+    parser.add_argument("--studies", type=int, help="only so many synthetic studies, writing nothing")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the synthetic studies")
     asked = parser.parse_args()
-    if asked.short:
-        row = recovery_figures(run_studies(SHORT))
+    if asked.short or asked.studies:
+        row = recovery_figures(run_studies(asked.studies or SHORT, asked.seed))
     else:
-        outcomes, plan, learners = run_studies(STUDIES), run_plan(), run_learners(CURVES)
+        outcomes, plan, learners = run_studies(STUDIES, asked.seed), run_plan(), run_learners(CURVES)
         row = recovery_figures(outcomes) | learner_figures("lcdb", learners)
         if asked.seeds:
             seeds = predict_hidden(read_seeds(asked.seeds), np.random.default_rng(SEED))
