@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import prose
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import base
 from stages.evaluate import __main__ as evaluate
-from stages.evaluate import cell, conditions
+from stages.evaluate import adapters, cell, conditions
 from stages.shared import models, scoring
 from stages.shared.scoring import Request
 
@@ -83,6 +83,7 @@ def plain_bits(model: Any, prefix: int, ids: tuple[int, ...], start: int) -> lis
     return [-float(chances[at, ids[at]]) / math.log(2) for at in range(start, len(ids))]
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.lists(st.integers(2, 399), min_size=1, max_size=40), st.floats(0, 0.99)), min_size=1, max_size=6
@@ -95,6 +96,43 @@ def test_batched_bits_are_those_of_the_plain_definition(
     found = scoring.score(tiny.model, tiny.prefix, requests, batch_tokens=64)
     for request, scored in zip(requests, found, strict=True):
         assert scored.bits == pytest.approx(plain_bits(tiny.model, tiny.prefix, request.ids, request.start), abs=1e-3)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(2, 399), min_size=16, max_size=30),
+    st.lists(st.lists(st.integers(2, 5), max_size=12), max_size=6),
+)
+def test_sequences_that_begin_alike_are_scored_as_if_each_stood_alone(
+    tiny: models.Base, stem: list[int], tails: list[list[int]]
+) -> None:
+    requests = [Request((*stem, *tail), len(stem) // 2) for tail in [[], *tails]]
+    found = scoring.score(tiny.model, tiny.prefix, requests, [True] * len(requests), batch_tokens=90, firsts=True)
+    for request, scored in zip(requests, found, strict=True):
+        assert scored.bits == pytest.approx(plain_bits(tiny.model, tiny.prefix, request.ids, request.start), abs=1e-3)
+        alone = scoring.score(tiny.model, tiny.prefix, [request], [True], firsts=True)[0]
+        assert scored.hidden == pytest.approx(alone.hidden, abs=2e-2)
+        assert (scored.first == alone.first).all()
+
+
+def test_what_sequences_begin_with_is_run_once(tiny: models.Base) -> None:
+    ran: list[int] = []
+    stem = tuple(range(2, 42))
+    requests = [Request((*stem, *range(100, 100 + size)), 40) for size in (5, 6, 7)]
+    scoring.score(tiny.model, tiny.prefix, requests, tell=ran.append)
+    assert sum(ran) == 41 + 6  # the prefix, the stem, and 100 ... 105: the longest holds the others
+    assert scoring.tokens_to_run(tiny.prefix, requests) == 47
+
+
+@pytest.mark.parametrize("size", [5, 64, 65, 200])
+def test_a_document_longer_than_the_context_is_read_in_windows(tiny: models.Base, size: int) -> None:
+    ids = [int(value) for value in np.random.default_rng(size).integers(2, 399, size)]
+    expected = sum(plain_bits(tiny.model, tiny.prefix, tuple(ids[:64]), 0))
+    for done in range(64, size, 64):
+        end = min(size, done + 64)
+        window = tuple(ids[end - 64 : end])
+        expected += sum(plain_bits(tiny.model, ids[end - 65], window, done - (end - 64)))
+    assert scoring.document_bits(tiny.model, tiny.prefix, ids, 64) == pytest.approx(expected, abs=1e-2)
 
 
 def test_a_shared_sequence_is_run_once(tiny: models.Base) -> None:
@@ -116,7 +154,7 @@ def states_of(base: models.Base, seed: int) -> np.ndarray[Any, Any]:
 
 def test_a_model_does_not_diverge_from_itself(tiny: models.Base) -> None:
     states = states_of(tiny, 1)
-    apart = scoring.divergence(tiny.model.lm_head, states, states)
+    apart = scoring.divergence((tiny.model.lm_head,) * 2, states, states)
     assert abs(apart.kl).max() < 1e-5
     assert abs(apart.js).max() < 1e-5
     assert not apart.flips.any()
@@ -124,7 +162,7 @@ def test_a_model_does_not_diverge_from_itself(tiny: models.Base) -> None:
 
 def test_divergence_equals_its_definition(tiny: models.Base) -> None:
     ours, theirs = states_of(tiny, 1), states_of(tiny, 2)
-    apart = scoring.divergence(tiny.model.lm_head, ours, theirs, rows=7)
+    apart = scoring.divergence((tiny.model.lm_head,) * 2, ours, theirs, rows=7)
     weight = tiny.model.lm_head.weight.detach().double().numpy()
     logits = [states.astype(np.float64) @ weight.T for states in (ours, theirs)]
     p, q = (np.exp(x - x.max(-1, keepdims=True)) for x in logits)
@@ -155,7 +193,7 @@ def test_a_cell_has_every_score_and_an_adapter_scaled_by_zero_is_the_base(tiny: 
     get_peft_model(fresh.model, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path)  # B is zero
     probe = probe_of(4)
     reference = score(tiny, tiny.model, probe, None)
-    adapted = score(tiny, evaluate.load_adapter(tiny, tmp_path), probe, reference)
+    adapted = score(tiny, adapters.load(tiny, tmp_path), probe, reference)
     scores = {row["score"] for row in adapted.rows}
     assert scores == {"prediction", "explanation", "order", "chain", "divergence", "forgetting"}
     bits = {(row["item"], row["score"], row["condition"]): row["bits"] for row in reference.rows}

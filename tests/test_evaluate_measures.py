@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from stages.saturation.gains import book_gains
+from stages.shared.measures import book_gains
 
 MODULE = str(ROOT / "stages/evaluate/measures/saturation_score.py")
 

@@ -3,9 +3,11 @@
 Reads   data/base/, data/probe/, data/scenes/, data/train/, params.yaml (evaluate)
 Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json
 Run     python -m stages.evaluate
+        python -m stages.evaluate --adapter FOLDER [--items FILE]   score any PEFT adapter of this base on the probe
+        python -m stages.evaluate --compare CELL CELL               how far two cells' predictions lie apart
 """
 
-import copy
+import argparse
 import csv
 import json
 from collections.abc import Mapping, Sequence
@@ -16,11 +18,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evaluate import cell, conditions
-from stages.shared import models, scoring
+from stages.evaluate import adapters, cell, conditions, outside
+from stages.shared import models, prefixes, scoring
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError, run
-from stages.shared.keyed import Keyed, assemble, code_digest, file_digest, key_of
+from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
 from stages.shared.records import write_json
@@ -78,13 +80,6 @@ def read_books() -> dict[str, dict[str, str]]:
         return {row["book_id"]: row for row in csv.DictReader(stream)}
 
 
-def load_adapter(base: models.Base, folder: Path) -> Any:
-    """The base with an adapter merged into its weights: it runs at the base's speed."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(copy.deepcopy(base.model), folder).merge_and_unload()
-
-
 def write_cell(found: cell.Cell, folder: Path) -> None:
     """Write one cell as an entry of the store."""
     pd.DataFrame(found.rows).to_parquet(folder / "items.parquet", index=False)
@@ -104,7 +99,7 @@ class Scorer:
 
     def __init__(self, probe: cell.Probe, params: EvaluateParams) -> None:
         self.probe, self.params, self.store = probe, params, Keyed("cells")
-        code = code_digest([cell, conditions, scoring, models], LIBRARIES)
+        code = code_digest([cell, conditions, adapters, scoring, prefixes, models], LIBRARIES)
         contents = [list(map(dict, probe.items)), list(map(dict, probe.scenes)), list(map(dict, probe.controls))]
         facts = models.read_facts(BASE)["fingerprint"]
         chosen = [sorted(names) for names in (probe.explained, probe.ordered, probe.chained, probe.stated)]
@@ -113,17 +108,16 @@ class Scorer:
 
     def entry(self, label: str, folder: Path | None, reference: Path | None) -> Path:
         """The store's entry of a cell: of the base where `folder` is None, else of that adapter."""
-        weights = file_digest(folder / "adapter_model.safetensors") if folder else "base"
-        config = file_digest(folder / "adapter_config.json") if folder else ""
-        key = key_of(self.shared, weights, config)
+        key = key_of(self.shared, adapters.digests(folder) if folder else ["base", ""])
         return self.store.get_or_put(key, lambda out: self.score(label, folder, reference, out))
 
     def score(self, label: str, folder: Path | None, reference: Path | None, out: Path) -> None:
         """Score a cell into `out`."""
         self.base = base = self.base or models.load_base(BASE)
-        model = load_adapter(base, folder) if folder else base.model
+        model = adapters.load(base, folder) if folder else base.model
         encode = encoder(base)
-        total = sum(len(ids) for ids in {one.request.ids for one in cell.plan(self.probe, encode)})
+        requests = [one.request for one in cell.plan(self.probe, encode)]
+        total = scoring.tokens_to_run(base.prefix, requests, self.params.batch_tokens)
         with Progress(f"evaluate {label}", total, "token") as progress:
             found = cell.score_cell(
                 model,
@@ -186,18 +180,53 @@ def names_of(found: Sequence[tuple[dict[str, Any], Path]]) -> list[str]:
     return [f"{facts['reading']}-{facts['rung']:05d}" for facts, _ in found]
 
 
-def main() -> None:
-    params = load_params(EvaluateParams, "evaluate")
-    books = read_books()
-    scorer = Scorer(read_probe(books, params), params)
+NOTHING = {"reading": "base", "order": "", "arm": "base", "draw": 0, "init": 0, "rung": 0, "top": False}
+
+
+def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
+    """Score the base and every trained cell, and write data/evaluate."""
     reference = scorer.entry("base", None, None)
-    nothing = {"reading": "base", "order": "", "arm": "base", "draw": 0, "init": 0, "rung": 0, "top": False}
-    entries: dict[str, tuple[dict[str, Any], Path]] = {"base": (nothing, reference)}
+    entries: dict[str, tuple[dict[str, Any], Path]] = {"base": (NOTHING, reference)}
     found = cells()
     for name, (facts, folder) in zip(names_of(found), found, strict=True):
         entries[name] = (facts, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
     print(f"evaluate: {rows} rows of {len(entries)} cells on {len(scorer.probe.items)} passages")
+
+
+def score_one(scorer: Scorer, books: Mapping[str, Mapping[str, str]], folder: Path, items: Path | None) -> None:
+    """Score an adapter that no reading of this project need have trained, and print what it gained."""
+    adapters.check(folder)
+    reference = scorer.entry("base", None, None)
+    entry = scorer.entry(folder.name, folder, reference)
+    facts = NOTHING | {"reading": str(folder), "arm": "outside"}
+    rows = table({"base": (NOTHING, reference), "adapter": (facts, entry)}, books)
+    if items:
+        rows.to_parquet(items, index=False)
+    print("\n".join(outside.lines(rows)))
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description="Score cells on the probe.")
+    parser.add_argument("--adapter", type=Path, metavar="FOLDER", help="score this PEFT adapter and print its gains")
+    parser.add_argument("--items", type=Path, metavar="FILE", help="with --adapter: write its items table (Parquet)")
+    parser.add_argument("--compare", nargs=2, metavar="CELL", help="divergence of two cells of data/evaluate/states")
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
+    if asked.compare:
+        print(outside.comparison(BASE, OUT / "states", *asked.compare))
+        return
+    params = load_params(EvaluateParams, "evaluate")
+    books = read_books()
+    scorer = Scorer(read_probe(books, params), params)
+    if asked.adapter:
+        score_one(scorer, books, asked.adapter, asked.items)
+    else:
+        score_all(scorer, books)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One cell: all scores of one model on the probe, and its hidden states."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from stages.evaluate import conditions
 from stages.evaluate.conditions import Condition, Encode
 from stages.shared import scoring
 from stages.shared.models import Base
+
+PREFIX = 50  # tokens that the base is given of a text that it may know by heart
+LEAST_BEHIND = 11  # tokens that must follow for a run to say anything
 
 
 @dataclass(frozen=True)
@@ -73,28 +77,51 @@ def score_cell(
         asked += conditions.chain(row, chains[row["item"]], theirs[row["item"]], encode)
     requests = [one.request for one in asked]
     keep = [keeps_states(one, probe) for one in asked]
-    found = scoring.score(model, base.prefix, requests, keep, batch_tokens, tell)
+    found = scoring.score(model, base.prefix, requests, keep, batch_tokens, tell, firsts=reference is None)
     rows = [
         row_of(one, float(np.round(scored.total, 4)), len(scored.bits))
         for one, scored in zip(asked, found, strict=True)
     ]
+    if not reference:
+        rows += memory_rows(asked, found)
     kept = [(one, scored.hidden) for one, scored in zip(asked, found, strict=True) if scored.hidden is not None]
     states = np.concatenate([hidden for _, hidden in kept])
     if reference:
-        rows += divergence_rows(model.lm_head, kept, reference.states)
+        rows += divergence_rows((model.lm_head, base.model.lm_head), kept, reference.states)
     return Cell(rows, states, chains)
 
 
-def divergence_rows(head: Any, kept: Sequence[tuple[Condition, Any]], reference: Any) -> list[dict[str, Any]]:
-    """KL, JS (bits) and top-1 flips (a count) of every passage against the base, from the stored states."""
+def memory_rows(asked: Sequence[Condition], found: Sequence[scoring.Scored]) -> list[dict[str, Any]]:
+    """How many tokens the base, writing greedily behind a prefix of each text, gets verbatim right in a row.
+
+    Teacher forcing says it without writing: greedy writing is the text as long as each first choice is its token.
+    """
+    rows = []
+    for one, scored in zip(asked, found, strict=True):
+        plain = one.condition == "passage" and one.stratum in ("random", "control")
+        if plain and scored.first is not None and len(scored.first) >= PREFIX + LEAST_BEHIND:
+            behind = scored.first[PREFIX:]
+            run = len(behind) if behind.all() else int(np.argmin(behind))
+            shown = dataclasses.replace(one, score="memory", condition="verbatim")
+            rows.append(row_of(shown, float(run), len(behind)))
+    return rows
+
+
+def divergence_rows(
+    heads: tuple[Any, Any], kept: Sequence[tuple[Condition, Any]], reference: Any
+) -> list[dict[str, Any]]:
+    """KL, JS (bits) and top-1 flips (a count) of every passage against the base, from the stored states.
+
+    `heads` are the output heads of the model and of the base: the same weights unless an adapter changed them.
+    """
     rows: list[dict[str, Any]] = []
     start = 0
     for one, hidden in kept:
-        apart = scoring.divergence(head, hidden, reference[start : start + len(hidden)])
+        apart = scoring.divergence(heads, hidden, reference[start : start + len(hidden)])
         start += len(hidden)
         totals = {"kl": apart.kl.sum(), "js": apart.js.sum(), "flips": apart.flips.sum()}
         for name, value in totals.items():
-            shown = Condition(one.item, "divergence", name, one.stratum, one.book_id, one.bytes, one.request)
+            shown = dataclasses.replace(one, score="divergence", condition=name)
             rows.append(row_of(shown, float(np.round(value, 6)), len(hidden)))
     return rows
 
