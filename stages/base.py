@@ -65,7 +65,8 @@ def write_gguf(gguf: Path, folder: Path) -> None:
     config["_name_or_path"] = ""
     plain = AutoModelForCausalLM.from_config(type(quantized.config).from_dict(config), dtype=torch.float32)
     plain.load_state_dict(quantized.state_dict(), strict=True)
-    plain.half().save_pretrained(folder)
+    with models.told_by_the_system():
+        plain.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
 
 

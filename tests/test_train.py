@@ -28,6 +28,12 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live curves of a test are written to its own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 def texts_of(count: int, each: int = 2) -> dict[str, list[tuple[str, list[int]]]]:
     return {
         f"b{i:02d}": [

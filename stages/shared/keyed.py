@@ -66,6 +66,10 @@ class Keyed:
             shutil.rmtree(draft, ignore_errors=True)
         return entry
 
+    def drop(self, key: str) -> None:
+        """Take an entry away, if it is there."""
+        shutil.rmtree(self.path(key), ignore_errors=True)
+
     def get_or_put(self, key: str, write: Callable[[Path], None]) -> Path:
         """The entry of `key`, made by `write` where it is not there yet."""
         return self.get(key) or self.put(key, write)

@@ -2,7 +2,9 @@
 
 Reads   data/base/, data/tiers/, params.yaml (train)
 Writes  data/train/<reading>/<rung>/ (PEFT folders with card, books and facts)
+        dvclive/<reading>/ (curves of loss and learning rate, to watch; not versioned)
 Run     python -m stages.train
+        accelerate launch -m stages.train     (several GPUs, or several machines, train each reading together)
 """
 
 import dataclasses
@@ -16,7 +18,8 @@ from stages.shared.errors import UserError, run
 from stages.shared.keyed import assemble, code_digest
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
-from stages.train import card, plan, reading, trunk
+from stages.train import card, fleet, plan, reading, trunk
+from stages.train.ranks import Ranks
 
 BASE, OUT = Path("data/base"), Path("data/train")
 LIBRARIES = ["torch", "peft", "transformers", "tokenizers"]
@@ -37,46 +40,75 @@ class TrainParams(Section):
     window: int = Field(ge=1)
     cooldown: float = Field(gt=0, le=0.5)
     precision: Literal["auto", "float32", "bfloat16"]
+    checkpoint_seconds: float = Field(gt=0)
+    side_by_side: int = Field(ge=0)
+
+
+Missing = list[tuple[reading.Reading, dict[str, plan.Rung]]]
+
+
+def missing_of(wanted: dict[str, tuple[reading.Reading, plan.Rung]], store: reading.Store) -> Missing:
+    """The rungs that the store holds no adapter of, by reading."""
+    found: dict[str, tuple[reading.Reading, dict[str, plan.Rung]]] = {}
+    for key, (owner, rung) in wanted.items():
+        if store.adapters.get(key) is None:
+            found.setdefault(owner.name, (owner, {}))[1][key] = rung
+    return list(found.values())
+
+
+def train_in_turn(
+    missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks
+) -> None:
+    """Train reading by reading, in this process and its ranks."""
+    base = models.load_base(BASE)
+    for one, rungs in missing:
+        total = reading.cost(one, list(rungs.values()), store) if ranks.first else 0
+        with Progress(f"train {one.name}", total, "token") as progress:
+            tell = progress.step if ranks.first else (lambda tokens, note: None)
+            reading.train_reading(one, rungs, store, base, recipe, made, tell, ranks)
 
 
 def train_missing(
-    readings: list[reading.Reading],
-    wanted: dict[str, tuple[reading.Reading, plan.Rung]],
-    store: reading.Store,
-    recipe: trunk.Recipe,
-    made: dict[str, Any],
-) -> int:
-    """Train what the store does not hold, reading by reading; returns the number of adapters trained."""
-    missing = {key: pair for key, pair in wanted.items() if store.adapters.get(key) is None}
-    base = models.load_base(BASE) if missing else None
-    for one in readings:
-        rungs = {key: rung for key, (owner, rung) in missing.items() if owner is one}
-        if rungs and base:
-            with Progress(f"train {one.name}", reading.cost(one, list(rungs.values()), store), "token") as progress:
-                reading.train_reading(one, rungs, store, base, recipe, made, progress.step)
-    return len(missing)
+    missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks, count: int
+) -> None:
+    """Train what the store does not hold: in turn, or `count` readings at once."""
+    if ranks.world > 1 or count == 1 or len(missing) < 2:
+        return train_in_turn(missing, store, recipe, made, ranks)
+    share = fleet.threads(count)
+    jobs = [
+        fleet.Job(number, BASE, one, rungs, store.shared, store.seconds, recipe, made, share)
+        for number, (one, rungs) in enumerate(missing)
+    ]
+    return fleet.train_all(jobs, count, "local")
 
 
 def main() -> None:
     params = load_params(TrainParams, "train")
-    facts = models.read_facts(BASE)
+    ranks, facts = Ranks.join(), models.read_facts(BASE)
     readings = reading.read_readings(params, models.load_tokenizer(BASE))
     if not readings:
         raise UserError("data/tiers/readings.csv has no reading; look at tiers.orders and tiers.ladder")
-    settings = params.model_dump(exclude={"inits"}) | {
+    settings = params.model_dump(exclude={"inits", "checkpoint_seconds", "side_by_side"}) | {
         "precision": trunk.precision_of(params.precision, models.device())
     }
     recipe = trunk.Recipe(**{field.name: settings[field.name] for field in dataclasses.fields(trunk.Recipe)})
     code = code_digest([trunk, plan, card, models], LIBRARIES)
-    store = reading.Store([facts["fingerprint"], dataclasses.asdict(recipe), code])
+    store = reading.Store([facts["fingerprint"], dataclasses.asdict(recipe), code], params.checkpoint_seconds)
     made = {"base": facts["model"], "base_fingerprint": facts["fingerprint"], "code": code, **settings}
     wanted = {
         store.adapter_key(one, rung, reading.facts_of(one, rung, made)): (one, rung)
         for one in readings
         for rung in one.plan.rungs
     }
-    trained = train_missing(readings, wanted, store, recipe, made)
-    assemble(OUT, {f"{one.name}/{rung.books:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()})
+    missing = missing_of(wanted, store)
+    ranks.wait()  # all have looked before the first one writes
+    if missing:
+        train_missing(missing, store, recipe, made, ranks, fleet.size(params.side_by_side))
+    ranks.wait()
+    if not ranks.first:
+        return
+    trained = sum(len(rungs) for _, rungs in missing)
+    assemble(OUT, {f"{one.name}/{rung.rung:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()})
     print(f"train: {len(wanted)} adapters of {len(readings)} readings, {trained} of them trained now")
 
 

@@ -18,8 +18,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung in steps: the trunk is left after `branch` steps, the cool-down reads the others up to `end`."""
+    """A rung in steps: the trunk is left after `branch` steps, the cool-down reads the others up to `end`.
 
+    `books` are read at it: as many as the rung says, fewer in an arm that reads more of each.
+    """
+
+    rung: int
     books: int
     branch: int
     end: int
@@ -40,8 +44,9 @@ def plan_reading(
     window: int,
     batch: int,
     cooldown: float,
+    read: Sequence[int] | None = None,
 ) -> Plan:
-    """Plan one pass over `books`, in their order, up to the largest rung.
+    """Plan one pass over `books`, in their order, up to the largest rung; `read` are the books read at each rung.
 
     Texts are shuffled by hash inside windows of `window` books and batched by length inside a window; windows and
     batches end at every rung, so a rung has read its books and no other. The cool-down of a rung is the last
@@ -51,13 +56,13 @@ def plan_reading(
     steps: list[Step] = []
     marks: list[Rung] = []
     start = 0
-    for rung in sorted(rungs):
-        for first in range(start, rung, window):
-            names = books[first : min(first + window, rung)]
+    for rung, count in sorted(zip(rungs, read or rungs, strict=True)):
+        for first in range(start, count, window):
+            names = books[first : min(first + window, count)]
             steps += window_steps(names, texts, batch)
-        start = rung
+        start = count
         branch = len(steps) - max(1, round(cooldown * len(steps)))
-        marks.append(Rung(rung, branch, len(steps)))
+        marks.append(Rung(rung, count, branch, len(steps)))
     return Plan(tuple(steps), tuple(marks))
 
 
