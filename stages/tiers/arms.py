@@ -2,17 +2,18 @@
 
 import importlib.metadata
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.shared.chance import digest, shuffled
 from stages.shared.errors import UserError
-from stages.shared.passages import is_well_formed, passages
+from stages.shared.passages import Passage, is_well_formed, passages
 from stages.shared.records import read_paragraphs
 from stages.shared.scenefile import Scene, training_text
 
 CONTROLS = ("shuffled_words", "other_prose", "random_passages")
+UNSPACED = 20  # mean letters between two spaces from which a script does not space its words
 Measure = Callable[[Sequence[str]], list[int]]
 
 
@@ -30,19 +31,22 @@ class Text:
     text: str
 
 
-def real_texts(scenes: Sequence[Scene], form_names: Sequence[str], limit: int, measure: Measure) -> list[Text]:
-    """The texts of one book: its scenes, densest first, while they fit into `limit` tokens; the densest always.
+def scene_texts(scenes: Sequence[Scene], form_names: Sequence[str], measure: Measure) -> list[Text]:
+    """The scenes of one book as texts; with several forms each scene is written in one of them, in turn."""
+    forms = [form_names[index % len(form_names)] for index in range(len(scenes))]
+    texts = [training_text(scene, form) for scene, form in zip(scenes, forms, strict=True)]
+    return [
+        Text(one.book_id, f"{one.scene_id}:{form}", form, one.tier, one.category, one.language, tokens, text)
+        for one, form, text, tokens in zip(scenes, forms, texts, measure(texts), strict=True)
+    ]
 
-    With several forms each scene is written in one of them, in turn.
-    """
+
+def real_texts(scenes: Sequence[Scene], form_names: Sequence[str], limit: int, measure: Measure) -> list[Text]:
+    """The texts of one book: its scenes, densest first, while they fit into `limit` tokens; the densest always."""
     chosen: list[Text] = []
-    for index, scene in enumerate(scenes):
-        form = form_names[index % len(form_names)]
-        text = training_text(scene, form)
-        tokens = measure([text])[0]
-        if not chosen or tokens + sum(one.tokens for one in chosen) <= limit:
-            facts = (scene.tier, scene.category, scene.language)
-            chosen.append(Text(scene.book_id, f"{scene.scene_id}:{form}", form, *facts, tokens, text))
+    for one in scene_texts(scenes, form_names, measure):
+        if not chosen or one.tokens + sum(other.tokens for other in chosen) <= limit:
+            chosen.append(one)
     return chosen
 
 
@@ -62,16 +66,22 @@ def replace_text(one: Text, arm: str, text: str, measure: Measure) -> Text:
     return Text(one.book_id, f"{one.text_id}:{arm}", arm, *facts, measure([text])[0], text)
 
 
-def random_texts(
-    texts: Sequence[Text], folder: Path, limits: tuple[int, int], seed: int, measure: Measure
-) -> list[Text]:
-    """As many random well-formed passages of the same book, instead of its scenes."""
-    paragraphs = read_paragraphs(folder / f"{texts[0].book_id}.jsonl")
-    found = {p.place: p.text for p in passages(paragraphs, *limits, measure) if is_well_formed(p.text, p.verse)}
-    places = shuffled(found, seed, "random", texts[0].book_id)
+def random_passages(
+    book_id: str, folder: Path, limits: tuple[int, int], seed: int, measure: Measure
+) -> Iterator[Passage]:
+    """The well-formed passages of a book, of `limits` units of length, in an order given by hash."""
+    paragraphs = read_paragraphs(folder / f"{book_id}.jsonl")
+    found = {one.place: one for one in passages(paragraphs, *limits, measure)}
+    for place in shuffled(found, seed, "random", book_id):
+        if is_well_formed(found[place].text, found[place].verse):
+            yield found[place]
+
+
+def random_texts(texts: Sequence[Text], found: Iterable[Passage], measure: Measure) -> list[Text]:
+    """As many passages of the same book, instead of its scenes."""
     return [
-        replace_text(one, f"random_passages:{place}", found[place], measure)
-        for one, place in zip(texts, places, strict=False)
+        replace_text(one, f"random_passages:{passage.place}", passage.text, measure)
+        for one, passage in zip(texts, found, strict=False)
     ]
 
 
@@ -127,13 +137,18 @@ def other_prose(texts: Sequence[Text], lock: Path, measure: Measure) -> list[Tex
 
 
 def shorten(text: str, tokens: int, measure: Measure) -> str:
-    """The first words of a text that stay within `tokens` (found by bisection)."""
+    """The first words of a text that stay within `tokens` (found by bisection); the first letters where a script
+    does not space its words. At least one of them, however long.
+    """
     words = text.split(" ")
+    joint = " "
+    if len(text) > UNSPACED * len(words):
+        words, joint = list(text), ""
     low, high = 1, len(words)
     while low < high:
         middle = (low + high + 1) // 2
-        if measure([" ".join(words[:middle])])[0] <= tokens:
+        if measure([joint.join(words[:middle])])[0] <= tokens:
             low = middle
         else:
             high = middle - 1
-    return " ".join(words[:low])
+    return joint.join(words[:low])

@@ -1,25 +1,12 @@
 """Orders, draws and rungs: which books are read in which sequence, by hash, each size inside the next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 from stages.shared.records import TIERS, ShelfBook
 
 LEAST_BOOKS = 20  # books that a theme or topic needs to be an order of its own
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One planned trajectory without its init: a row of data/tiers/readings.csv."""
-
-    reading: str
-    order: str
-    arm: str
-    draw: int
-    rungs: str  # numbers of books, joined with ";"
-    top: int  # 1 where the last rung is every book that the order has
 
 
 def ordered(books: Sequence[ShelfBook], order: str, draw: int, seed: int) -> list[ShelfBook]:
