@@ -10,7 +10,7 @@ import pytest
 
 from stages.saturation import __main__ as stage
 from stages.saturation.analysis import Analysis, analyse
-from stages.saturation.gains import book_gains, make_cube
+from stages.saturation.gains import make_cube
 from stages.saturation.phrases import LANGUAGES, PHRASES, Speaker
 from stages.saturation.proof.synthetic import Study, items_table
 from stages.saturation.settings import Saturation
@@ -18,6 +18,7 @@ from stages.saturation.shelves import Shelves
 from stages.saturation.show import plan, show
 from stages.saturation.words import need, remedies
 from stages.shared.errors import UserError
+from stages.shared.measures import book_gains
 from stages.shared.records import Account, ShelfBook, write_csv
 
 SETTINGS = Saturation(
@@ -200,7 +201,13 @@ def test_the_stage_writes_the_same_bytes_twice(project: Path) -> None:
     first = {path.name: path.read_bytes() for path in (project / "metrics").iterdir()}
     stage.main()
     assert {path.name: path.read_bytes() for path in (project / "metrics").iterdir()} == first
-    assert {"saturation.json", "curve.csv", "arms.csv", "curve.svg", "ltm_layers_of_saturation.md"} <= set(first)
+    assert {
+        "saturation.json",
+        "curve.csv",
+        "scores.csv",
+        "curve.svg",
+        "ltm_layers_of_saturation.md",
+    } <= set(first)
 
 
 def test_the_summary_is_flat_and_counts_every_book(project: Path) -> None:
@@ -272,13 +279,6 @@ def test_a_study_too_small_to_decide_says_how_many_draws_would() -> None:
 def test_a_decided_study_needs_nothing() -> None:
     analysis = analysis_of(Study(plateau, LADDER, 2000))
     assert need(analysis) is None and remedies(analysis, Speaker()) == []
-
-
-def test_one_probe_book_of_another_language_is_told_without_an_interval() -> None:
-    other = Study(growth, LADDER, 2000, language="fr", probe_books=1)
-    french = table(other).assign(book_id="french", item=lambda rows: "fr-" + rows["item"])
-    found = analyse(pd.concat([table(Study(growth, LADDER, 2000)), french]), SETTINGS, "en")
-    assert [(side.language, side.books, side.gain) for side in found.sides] == [("fr", 1, None)]
 
 
 def test_draws_that_share_their_books_tell_no_noise_of_books() -> None:

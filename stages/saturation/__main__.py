@@ -3,8 +3,9 @@
 Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shelf.csv, data/extract/accounts.csv,
         data/scenes/accounts.csv, data/validate/rejected.csv, metrics/bookmap.json,
         params.yaml (saturation, probe.language)
-Writes  metrics/saturation.json, metrics/curve.csv, metrics/arms.csv, metrics/coverage.csv, metrics/curve.svg,
-        metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg, metrics/ltm_layers_of_saturation.md
+Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
+        metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg,
+        metrics/ltm_layers_of_saturation.md
 Run     python -m stages.saturation
         python -m stages.saturation --language ru   write the report in Russian
         python -m stages.saturation --show          print the last result again, from metrics/ alone
@@ -18,6 +19,7 @@ import pandas as pd
 
 from stages.saturation.accounts import read_fates
 from stages.saturation.analysis import Analysis, analyse
+from stages.saturation.breakdown import break_down
 from stages.saturation.corpus import read_books
 from stages.saturation.findings import Findings, find
 from stages.saturation.phrases import LANGUAGES, Speaker
@@ -28,7 +30,7 @@ from stages.saturation.settings import Saturation
 from stages.saturation.shelves import read_shelves
 from stages.saturation.show import REPORT, plan, show
 from stages.saturation.states import comparer
-from stages.saturation.tables import arm_rows, corpus_rows, curve_rows, summary, write_rows
+from stages.saturation.tables import corpus_rows, curve_rows, score_rows, summary, write_rows
 from stages.shared.errors import UserError, run
 from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json
@@ -58,7 +60,7 @@ def work_out() -> tuple[Analysis, Findings]:
     items, shelves = read_items(ITEMS), read_shelves(TIERS / "orders")
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
-    return analysis, find(analysis, points, read_books(TIERS), shelves)
+    return analysis, find(analysis, points, read_books(TIERS), shelves, break_down(items, analysis, shelves))
 
 
 def ask() -> argparse.Namespace:
@@ -80,7 +82,7 @@ def main() -> None:
     METRICS.mkdir(exist_ok=True)
     write_json(METRICS / "saturation.json", summary(analysis, fates))
     write_rows(METRICS / "curve.csv", curve_rows(analysis))
-    write_rows(METRICS / "arms.csv", arm_rows(analysis))
+    write_rows(METRICS / "scores.csv", score_rows(findings.breakdown))
     write_rows(METRICS / "coverage.csv", corpus_rows(findings))
     text = report(analysis, fates, findings, Speaker(asked.language))
     (METRICS / REPORT).write_text(text, encoding="utf-8")

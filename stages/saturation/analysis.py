@@ -1,13 +1,14 @@
 """All cells of an items table: scores with intervals, understanding, controls and verdicts."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from stages.saturation import verdict as judging
-from stages.saturation.gains import MEASURES, Cube, book_gains, check_items, make_cube
+from stages.saturation.gains import Cube, Key, make_cube
 from stages.saturation.noise import (
     Noise,
     Resample,
@@ -22,10 +23,10 @@ from stages.saturation.shelves import Shelves
 from stages.saturation.verdict import Bound, Verdict, bound
 from stages.shared.chance import fraction
 from stages.shared.errors import UserError
+from stages.shared.measures import MEASURES, book_gains, check_items
 
 LEAST_BOOKS = 2  # one probe book has no spread, so no interval
 UNDERSTOOD = ("prediction", "explanation", "chain")
-Key = tuple[str, str, str]  # measure, order, arm
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,6 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Side:
-    """The primary score at the top rung on another stratum or language of the probe: shown, never pooled.
-
-    `gain` is None where one book gives no interval.
-    """
-
-    language: str
-    stratum: str
-    books: int
-    gain: Bound | None
-
-
-@dataclass(frozen=True)
 class Analysis:
     """Everything the report, tables and plots show."""
 
@@ -75,9 +63,7 @@ class Analysis:
     language: str
     scored: dict[Key, Scored]
     contrasts: tuple[Contrast, ...]
-    sides: tuple[Side, ...]
     verdicts: tuple[Verdict, ...]
-    base_rates: dict[str, float]  # probe book -> bits per byte of the base on its passages
     authors: int
 
     def get(self, measure: str) -> Scored | None:
@@ -103,7 +89,7 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
     check_items(items)
     books = book_gains(items)
     headline = choose(books, language, "random")
-    scored = score_all(headline, settings, shelves or Shelves())
+    scored = score_all(cubes_of(headline, settings, shelves or Shelves()), headline, settings)
     if (settings.score, settings.order, settings.arm) not in scored:
         raise UserError(
             f"no cell of half B in {language} has score {settings.score}, order {settings.order}, arm {settings.arm}; "
@@ -122,9 +108,7 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
         language,
         scored,
         tuple(contrasts(scored, headline, settings)),
-        tuple(sides(books, settings, language)),
         tuple(verdicts),
-        base_rates(items, primary.cube.books),
         authors,
     )
 
@@ -143,20 +127,22 @@ def resample_of(books: pd.DataFrame, measure: str, settings: Saturation) -> Resa
     return resample_books(tuple(sorted(rows["book_id"].unique())), settings.samples, stream(settings.seed, kind))
 
 
-def score_all(books: pd.DataFrame, settings: Saturation, shelves: Shelves) -> dict[Key, Scored]:
-    """Curves of every measure, order and arm that was read; the primary arm first, so that controls can borrow."""
-    found: dict[Key, Scored] = {}
+def cubes_of(books: pd.DataFrame, settings: Saturation, shelves: Shelves) -> list[Cube]:
+    """Cubes of every measure, order and arm that was read; the primary arm first, so that controls can borrow."""
     pairs = books[["order", "arm"]].drop_duplicates().itertuples(index=False, name=None)
     arms = sorted(pairs, key=lambda pair: (pair[0] != settings.order, pair[1] != settings.arm, pair))
-    for measure in MEASURES:
-        if not (books["measure"] == measure).any():
-            continue
-        resample = resample_of(books, measure, settings)
-        for order, arm in arms:
-            cube = make_cube(books, measure, order, arm, shelves)
-            if cube is not None and len(cube.books) >= LEAST_BOOKS:
-                lender = found.get((measure, settings.order, settings.arm))
-                found[measure, order, arm] = score(cube, resample, settings, lender)
+    found = [make_cube(books, measure, order, arm, shelves) for measure in MEASURES for order, arm in arms]
+    return [cube for cube in found if cube is not None]
+
+
+def score_all(cubes: Sequence[Cube], books: pd.DataFrame, settings: Saturation) -> dict[Key, Scored]:
+    """Curves of all cubes of `books` that have the probe books for an interval."""
+    found: dict[Key, Scored] = {}
+    resamples = {measure: resample_of(books, measure, settings) for measure in {cube.measure for cube in cubes}}
+    for cube in cubes:
+        if len(cube.books) >= LEAST_BOOKS:
+            lender = found.get((cube.measure, settings.order, settings.arm))
+            found[cube.key] = score(cube, resamples[cube.measure], settings, lender)
     return found
 
 
@@ -199,26 +185,3 @@ def contrast(real: Scored, control: Scored, rung: int, resample: Resample, setti
         value += sign * arm.cube.curve[place]
     difference = bound(total, value, settings.interval)
     return Contrast(real.cube.measure, control.cube.arm, rung, difference, judging.is_positive(total))
-
-
-def sides(books: pd.DataFrame, settings: Saturation, language: str) -> list[Side]:
-    """The primary score at the top rung for every other language and stratum of half B."""
-    found = []
-    groups = books.loc[books["half"] == "B", ["language", "stratum"]].drop_duplicates()
-    for other, stratum in sorted(groups.itertuples(index=False, name=None)):
-        rows = choose(books, other, stratum)
-        cube = make_cube(rows, settings.score, settings.order, settings.arm)
-        if (other, stratum) == (language, "random") or cube is None:
-            continue
-        gain = None
-        if len(cube.books) >= LEAST_BOOKS:
-            gain = score(cube, resample_of(rows, settings.score, settings), settings, None).bounds[-1]
-        found.append(Side(other, stratum, len(cube.books), gain))
-    return found
-
-
-def base_rates(items: pd.DataFrame, books: tuple[str, ...]) -> dict[str, float]:
-    """Bits per byte of the base on each probe book, over its prediction passages."""
-    rows = items[(items["reading"] == "base") & (items["score"] == "prediction") & items["book_id"].isin(books)]
-    sums = rows[rows["stratum"] == "random"].groupby("book_id")[["bits", "bytes"]].sum()
-    return {str(name): float(row["bits"] / row["bytes"]) for name, row in sums.iterrows()}

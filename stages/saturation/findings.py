@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored, stream
+from stages.saturation.breakdown import Breakdown
 from stages.saturation.corpus import BookTerms, Point, Saturation, curve, saturations
 from stages.saturation.coverage import expected_coverage
 from stages.saturation.hidden import Hidden, hide
@@ -21,7 +22,8 @@ from stages.saturation.verdict import Bound, bound, is_positive, reference_gain
 class Findings:
     """Phases by score and order (real arm); claims by score; hidden rungs of the primary score; the poll curve;
     the corpus by group, its headline curve up to twice the corpus, and the coverage at each rung of the ladder
-    (by rung: books of the headline language read by then, mean over draws, and what they cover)."""
+    (by rung: books of the headline language read by then, mean over draws, and what they cover); all scores by
+    group of the probe's books."""
 
     phases: dict[tuple[str, str], list[Phase]]
     claims: dict[str, list[Claim]]
@@ -30,9 +32,12 @@ class Findings:
     corpus: list[Saturation]
     terms: list[Point]
     covered: dict[int, tuple[float, float]]
+    breakdown: Breakdown
 
 
-def find(analysis: Analysis, poll: list[PollPoint], books: Sequence[BookTerms], shelves: Shelves) -> Findings:
+def find(
+    analysis: Analysis, poll: list[PollPoint], books: Sequence[BookTerms], shelves: Shelves, breakdown: Breakdown
+) -> Findings:
     """Work out everything that needs the analysis, the poll curve and the terms of the books, and nothing else."""
     settings, phases, claims = analysis.settings, {}, {}
     for (measure, order, arm), scored in analysis.scored.items():
@@ -45,7 +50,8 @@ def find(analysis: Analysis, poll: list[PollPoint], books: Sequence[BookTerms], 
     corpus = saturations(books, analysis.language, settings.interval)
     ours = headline(corpus, analysis.language)
     covered = covered_at(analysis, ours, books, shelves) if ours else {}
-    return Findings(phases, claims, hidden_of(analysis), poll, corpus, terms_of(ours) if ours else [], covered)
+    terms = terms_of(ours) if ours else []
+    return Findings(phases, claims, hidden_of(analysis), poll, corpus, terms, covered, breakdown)
 
 
 def phases_of(scored: Scored, interval: float) -> list[Phase]:

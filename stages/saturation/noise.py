@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, special
 
-from stages.saturation.gains import MEASURES, Cube, mean_over
+from stages.saturation.gains import Cube, mean_over
+from stages.shared.measures import MEASURES
 
 CORRELATIONS = np.linspace(0.0, 0.975, 40)
 

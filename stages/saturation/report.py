@@ -1,17 +1,16 @@
 """The report for a reader who is no statistician: what was read, what moved, what is decided, what is not."""
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 
 from stages.saturation.accounts import Fates
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.findings import Findings
-from stages.saturation.gains import MEASURES
 from stages.saturation.hypothesis import BOOKS, HIGH, LOW
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
-from stages.saturation.words import between, remedies, verdict_sentence
+from stages.saturation.report_groups import group_part, memory_part
+from stages.saturation.words import between, remedies, sign, verdict_sentence
+from stages.shared.measures import MEASURES
 
 SHOWN = ("prediction", "explanation", "order", "chain", "chain_base", "kl", "js", "flips", "forgetting")
 
@@ -24,14 +23,15 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
         read_part(analysis, fates, say),
         moved_part(analysis, say),
         control_part(analysis, say),
+        group_part(analysis, findings.breakdown, say),
         phase_part(analysis, findings, say),
         threshold_part(analysis, say),
         hidden_part(findings, say),
         poll_part(findings, say),
         corpus_part(analysis, findings, say),
         noise_part(analysis, say),
-        probe_part(analysis, fates, say),
-        unmeasured_part(analysis, say),
+        memory_part(findings.breakdown, fates, say),
+        unmeasured_part(analysis, findings, say),
     ]
     return say.write("\n".join(line for part in parts for line in part).rstrip() + "\n")
 
@@ -72,10 +72,8 @@ def score_table(scored: Scored, say: Speaker) -> list[str]:
     cube, points = scored.cube, scored.understanding
     understood, rows = cube.measure in UNDERSTOOD, []
     for place, books in enumerate(cube.rungs):
-        gain, sure = scored.bounds[place], say("no change")
-        if gain.low > 0 or gain.high < 0:
-            sure = say("above zero" if gain.low > 0 else "below zero")
-        row = [f"{books:,}", between(gain), sure]
+        gain = scored.bounds[place]
+        row = [f"{books:,}", between(gain), say(sign(gain))]
         if understood:
             mark = "yes" if cube.used[place] else "above half" if cube.shelf else "shelf unknown"
             row += [between(points[place], 0) if points else say("undefined"), say(mark)]
@@ -98,6 +96,8 @@ def control_part(analysis: Analysis, say: Speaker) -> list[str]:
     ]  # fmt: skip
     names = [say(key) for key in ("score", "control", "books", "difference", "verdict")]
     lines = [*head, say("controls text"), "", *table(names, rows)]
+    if any(one.control.endswith("_books") for one in analysis.contrasts):
+        lines += [say("breadth text"), ""]
     if any(scored.borrowed for scored in analysis.scored.values()):
         lines += [say("borrowed"), ""]
     return lines
@@ -148,27 +148,12 @@ def spread(value: float, say: Speaker) -> str:
     return f"{value:.5f}" if np.isfinite(value) else say("not measured")
 
 
-def probe_part(analysis: Analysis, fates: Fates, say: Speaker) -> list[str]:
-    """Contamination, and the other strata and languages."""
-    rates = sorted(analysis.base_rates.items(), key=lambda pair: (pair[1], pair[0]))
-    titles = {book.book_id: f"{book.title} ({book.author})" for book in fates.books}
-    rows: Iterable[Sequence[str]] = [[titles.get(name, name), f"{rate:.3f}"] for name, rate in rates]
-    lines = [f"## {say('probe head')}", "", say("probe text"), "", *table([say("probe book"), say("base rate")], rows)]
-    if analysis.sides:
-        rows = [
-            [one.language, one.stratum, str(one.books), between(one.gain) if one.gain else say("one book")]
-            for one in analysis.sides
-        ]
-        names = [say("language"), say("passages"), say("probe books"), say(analysis.settings.score)]
-        lines += [say("sides text"), "", *table(names, rows)]
-    return lines
-
-
-def unmeasured_part(analysis: Analysis, say: Speaker) -> list[str]:
+def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker) -> list[str]:
     """What this report does not know."""
     missing = [say(name) for name in SHOWN if analysis.get(name) is None]
     lines = [say("no rows", names=", ".join(missing))] if missing else []
-    lines += [say("no overturns"), say("no flashes"), say("no memory"), say("no plan")]
+    memory = [] if findings.breakdown.memory.measured else [say("no memory")]
+    lines += [say("no overturns"), say("no flashes"), *memory, say("no plan")]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
         lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from stages.saturation.gains import MEASURES
 from stages.saturation.tables import SUMMARY, read_rows
 from stages.shared.errors import UserError
+from stages.shared.measures import MEASURES
 
 REPORT = "ltm_layers_of_saturation.md"
 

@@ -45,6 +45,6 @@ def comparer(states: Path, base: Path) -> Apart:
             if not path.exists():
                 raise UserError(f"{path} is missing; run `dvc repro evaluate`")
             blocks.append(np.load(path)["states"])
-        return np.asarray(divergence(heads[0], *blocks).js)
+        return np.asarray(divergence((heads[0], heads[0]), *blocks).js)
 
     return apart

@@ -9,10 +9,11 @@ import numpy as np
 
 from stages.saturation.accounts import Fates
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
+from stages.saturation.breakdown import Breakdown
 from stages.saturation.findings import Findings
-from stages.saturation.gains import MEASURES
 from stages.saturation.hypothesis import hypothesis
 from stages.saturation.verdict import Bound
+from stages.shared.measures import MEASURES
 
 Row = dict[str, Any]
 SUMMARY = ("prediction", "explanation", "order", "chain", "js", "forgetting")
@@ -58,7 +59,7 @@ def summary(analysis: Analysis, fates: Fates) -> Row:
     row |= triple("understanding", primary.understanding[-1] if primary.understanding else None, 1)
     row["positive"] = bool(np.quantile(primary.samples[:, -1], 0.05) > 0)
     for contrast in analysis.contrasts:
-        if contrast.measure == analysis.settings.score and not contrast.control.startswith("breadth"):
+        if contrast.measure == analysis.settings.score and not contrast.control.endswith("_books"):
             row[f"beats_{contrast.control}"] = contrast.beats
     return row
 
@@ -105,14 +106,14 @@ def rung_row(analysis: Analysis, order: str, arm: str, books: int) -> Row:
     return row
 
 
-def arm_rows(analysis: Analysis) -> list[Row]:
-    """metrics/arms.csv: a row for each order, arm and rung."""
-    arms = list(dict.fromkeys((order, arm) for _, order, arm in analysis.scored))
-    rows = []
-    for order, arm in arms:
-        cubes = [scored.cube for (_, o, a), scored in analysis.scored.items() if (o, a) == (order, arm)]
-        for books in sorted({rung for cube in cubes for rung in cube.rungs}):
-            rows.append({"order": order, "arm": arm, "books": books, **rung_row(analysis, order, arm, books)})
+def score_rows(breakdown: Breakdown) -> list[Row]:
+    """metrics/scores.csv: a row for each score, cell and group of probe books; no bounds where one book gives none."""
+    names = ("measure", "order", "arm", "rung", "draws", "by", "group", "language")
+    rows: list[Row] = []
+    for one in breakdown.scores:
+        row = {name: getattr(one, name) for name in names}
+        row |= {"books": one.books, "unit": MEASURES[one.measure].unit}
+        rows.append(row | triple("gain", one.gain, 5) | {"gain": rounded(one.value, 5)})
     return rows
 
 

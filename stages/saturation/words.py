@@ -24,6 +24,14 @@ def between(one: Bound, digits: int = 4) -> str:
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def sign(one: Bound) -> str:
+    """The phrase that says on which side of zero an interval lies.
+
+    Example: 0.0553 [0.0491, 0.0612] -> "above zero"
+    """
+    return "above zero" if one.low > 0 else "below zero" if one.high < 0 else "no change"
+
+
 def verdict_sentence(analysis: Analysis, say: Speaker) -> str:
     """The verdict in one sentence, its score and its reason named."""
     first = analysis.verdicts[0]
