@@ -6,19 +6,18 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pymupdf
 import pytest
 import yaml
-from ebooklib import epub
 
 from stages.bookmap.__main__ import BOOKMAP, LIBRARY, METRICS, OWN, SHELF, main
-from stages.bookmap.add import code_of, read_facts
 from stages.bookmap.own import COLUMNS
 from stages.bookmap.rows import check_books, core_books, core_work, same_work_patterns, selected_books, work_line
 from stages.bookmap.shelf import edition
 from stages.shared.errors import UserError
 from stages.shared.records import Book, ShelfBook, read_csv, write_csv
 
+WORKERS = {"backend": "local", "count": 1, "seconds": 60, "memory_mb": 0}
+PARAMS = {"bookmap": {"sample": False, "catalogue": None}, "workers": WORKERS}
 CATALOGUE = Path(__file__).parents[1] / "data/catalogue"
 
 
@@ -26,10 +25,10 @@ CATALOGUE = Path(__file__).parents[1] / "data/catalogue"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the real catalogue, an empty library and no sample."""
     (tmp_path / "data/catalogue").mkdir(parents=True)
-    for name in ("core.csv", "selection.csv.gz"):
+    for name in ("core.csv", "selection.csv.gz", "reserve.csv.gz", "orbit_rules.yaml", "selection_rules.yaml"):
         (tmp_path / "data/catalogue" / name).symlink_to(CATALOGUE / name)
     (tmp_path / "data/library").mkdir()
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"bookmap": {"sample": False}}), encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["bookmap"])
     return tmp_path
@@ -53,36 +52,6 @@ def write_own(*rows: dict[str, str]) -> None:
 def shelf() -> dict[str, ShelfBook]:
     main()
     return {row.book_id: row for row in read_csv(SHELF, ShelfBook)}
-
-
-def add(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["bookmap", "--add", *arguments])
-    main()
-    monkeypatch.setattr(sys, "argv", ["bookmap"])
-
-
-def write_epub(path: Path, title: str = "A Mill", language: str = "en-GB", text: str = "The wheel turned.") -> Path:
-    book = epub.EpubBook()
-    book.set_identifier(title)
-    book.set_title(title)
-    book.set_language(language)
-    book.add_author("Jane Miller")
-    page = epub.EpubHtml("one", "one.xhtml", content=f"<p>{text}</p>", title="One")
-    for item in (page, epub.EpubNcx(), epub.EpubNav()):
-        book.add_item(item)
-    book.toc, book.spine = [page], [page]
-    epub.write_epub(path, book)
-    return path
-
-
-def write_pdf(path: Path, title: str, language: str) -> Path:
-    with pymupdf.open() as document:
-        document.new_page().insert_text((72, 72), "The wheel turned.")
-        document.set_metadata({"title": title, "author": "Jane Miller"})
-        if language:
-            document.set_language(language)
-        document.save(path)
-    return path
 
 
 def test_the_bookmap_has_exactly_100_900_and_9000_rows(project: Path) -> None:
@@ -274,94 +243,3 @@ def test_the_metrics_count_what_is_here_and_what_is_missing(project: Path) -> No
     found = yaml.safe_load(METRICS.read_text(encoding="utf-8"))
     assert (found["core_here"], found["core_missing"], found["core_rejected"]) == (1, 99, 0)
     assert (found["orbit_missing"], found["fractal_missing"], found["books_here"]) == (900, 9000, 1)
-
-
-def test_adding_a_file_copies_it_and_writes_its_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(monkeypatch, str(write_epub(project / "mill.epub")), "--tier", "orbit", "--category", "mills")
-    row = shelf()["own-0001"]
-    assert (row.title, row.author, row.language, row.tier) == ("A Mill", "Jane Miller", "en", "orbit")
-    assert row.status == "here" and row.path == "data/library/own/mill.epub"
-
-
-def test_adding_a_folder_takes_every_book_in_it_once(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / "in").mkdir()
-    write_epub(project / "in/a.epub")
-    (project / "in/b.epub").write_bytes((project / "in/a.epub").read_bytes())
-    write_pdf(project / "in/c.pdf", "A Weir", "fi")
-    add(monkeypatch, "in")
-    assert "in/b.epub has the same bytes as own-0001; left out" in capsys.readouterr().out
-    assert [(row.title, row.language) for row in shelf().values()] == [("A Mill", "en"), ("A Weir", "fi")]
-
-
-def test_adding_a_file_twice_adds_it_once(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = str(write_epub(project / "mill.epub"))
-    add(monkeypatch, path)
-    add(monkeypatch, path)
-    assert "has the same bytes as own-0001" in capsys.readouterr().out
-    assert len(shelf()) == 1
-
-
-def test_two_files_of_one_name_do_not_overwrite_each_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("one", "two"):
-        (project / name).mkdir()
-        add(monkeypatch, str(write_epub(project / name / "mill.epub", title=name)))
-    assert [row.path for row in shelf().values()] == [
-        "data/library/own/mill.epub",
-        "data/library/own/own-0002-mill.epub",
-    ]
-
-
-def test_a_file_that_stands_in_the_library_is_not_copied(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = put("shelf/mine.txt")
-    add(monkeypatch, str(path), "--language", "en")
-    assert shelf()["own-0001"].path == "data/library/shelf/mine.txt"
-    assert len([file for file in LIBRARY.rglob("*") if file.is_file()]) == 1
-
-
-def test_a_file_without_a_language_asks_for_it_and_nothing_is_added(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (project / "in").mkdir()
-    write_epub(project / "in/a.epub")
-    write_pdf(project / "in/b.pdf", "A Weir", "")
-    with pytest.raises(UserError, match=r"in/b.pdf does not say its language; add --language"):
-        add(monkeypatch, "in")
-    assert not OWN.exists() and not list(LIBRARY.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nothing.epub"], "neither a file nor a folder"),
-        (["params.yaml"], "is no book file"),
-        (["data/library"], "holds no book file"),
-        (["data/library", "--tier", "corona"], "--tier is 'corona'"),
-    ],
-)
-def test_a_wrong_argument_says_what_is_wrong(
-    project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
-) -> None:
-    with pytest.raises(UserError, match=words):
-        add(monkeypatch, *arguments)
-
-
-def test_an_edition_of_a_core_book_is_pointed_out(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_epub(project / "gilgamesh.epub", title="The Epic of Gilgamesh")
-    add(monkeypatch, "gilgamesh.epub")
-    assert "looks like an edition of core-060: as data/library/user/core-060.epub" in capsys.readouterr().out
-
-
-def test_a_file_that_cannot_be_opened_says_nothing_of_itself(tmp_path: Path) -> None:
-    for name in ("broken.epub", "broken.pdf"):
-        (tmp_path / name).write_bytes(b"neither zip nor pdf")
-        assert read_facts(tmp_path / name).title == ""
-
-
-def test_language_tags_become_codes() -> None:
-    assert (code_of(["en-GB"]), code_of(["und", "FI"]), code_of(["English"]), code_of([])) == ("en", "fi", "", "")

@@ -18,11 +18,12 @@ def read_own(path: Path, library: Path, taken: Collection[str]) -> list[Book]:
     if not path.exists():
         return []
     books: list[Book] = []
+    known = set(taken)
     for number, row in enumerate(read_table(path, COLUMNS), 2):
         values = {name: row[name].strip() for name in COLUMNS}
-        known = {*taken, *(book.book_id for book in books)}
         if fault := fault_of(values, library, known):
             raise UserError(f"{path}: row {number} ({values['book_id'] or 'no book_id'}) {fault}")
+        known.add(values["book_id"])
         values["category"] = values["category"] or "own"
         source = "user" if values["essence"] else ""
         books.append(Book(**values, loc_class="", bookshelf="", gutenberg_id="", essence_source=source))
@@ -58,10 +59,12 @@ def is_inside(name: str, library: Path) -> bool:
 
 
 def append_rows(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    """Write `rows` behind those that `path` holds."""
+    """Write `rows` behind those that `path` holds, all or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     old = read_table(path, COLUMNS) if path.exists() else []
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows([*old, *rows])
+    draft.replace(path)

@@ -6,7 +6,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stages.shared.errors import UserError
@@ -77,10 +77,10 @@ def selected_books(path: Path) -> list[Book]:
     ]
 
 
-def check_books(books: Sequence[Book]) -> None:
+def check_books(books: Sequence[Book], sizes: Mapping[str, int] = SIZES) -> None:
     """Raise UserError for a row that breaks a rule of the bookmap: sizes, ids, tiers, languages, files."""
     counts = Counter(book.tier for book in books)
-    for tier, size in SIZES.items():
+    for tier, size in sizes.items():
         if counts[tier] != size:
             raise UserError(f"the bookmap needs {size} {tier} rows, data/catalogue gives {counts[tier]}; mend it there")
     for name in ("book_id", "gutenberg_id", "path"):
@@ -125,11 +125,38 @@ def work_line(title: str, author: str) -> str:
 
     Example: "L'Évolution créatrice", "Bergson, Henri" -> "l'evolution creatrice | bergson, henri"
     """
-    letters = unicodedata.normalize("NFKD", f"{title} | {author}")
-    return " ".join("".join(sign for sign in letters if not unicodedata.combining(sign)).casefold().split())
+    return " ".join(plain(f"{title} | {author}").split())
+
+
+def plain(text: str) -> str:
+    """The text in small letters, without accents.
+
+    Example: "Évolution" -> "evolution"
+    """
+    if text.isascii():
+        return text.casefold()
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in letters if not unicodedata.combining(sign)).casefold()
 
 
 def core_work(title: str, author: str, patterns: dict[str, re.Pattern[str]]) -> str:
     """The id of the core book of which this is an edition or a translation, or ""."""
     line = work_line(title, author)
     return next((core_id for core_id, pattern in patterns.items() if pattern.search(line)), "")
+
+
+def author_part(pattern: str) -> str:
+    r"""What a pattern of `same_work` asks of the author alone; "" where it asks nothing, or for one of several things.
+
+    Example: "(metaphysi|metaphisi).*\| .*(aristot|stagir)" -> "(aristot|stagir)"
+    """
+    title, mark, author = pattern.partition(r"\| .*")
+    return author if mark and not has_choice(title) and not has_choice(author) else ""
+
+
+def has_choice(pattern: str) -> bool:
+    """Whether alternatives stand outside of all brackets."""
+    bare = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
+    while (shorter := re.sub(r"\([^()]*\)", "", bare)) != bare:
+        bare = shorter
+    return "|" in bare

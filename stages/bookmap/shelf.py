@@ -14,7 +14,7 @@ from stages.shared.records import Book, ShelfBook
 
 FORMATS = ("epub", "pdf", "txt")  # in the order in which an edition is preferred
 EDITION = re.compile(  # Gutenberg's own names, and the ids of rows
-    r"(pg)?(?P<stem>\d+|(core|orbit|fractal)-\d+)(-(no)?images)?(-\d+|-pdf|-utf8)?\.(epub|pdf|txt)", re.IGNORECASE
+    r"(pg)?(?P<stem>\d+|(core|orbit|fractal|pg)-\d+)(-(no)?images)?(-\d+|-pdf|-utf8)?\.(epub|pdf|txt)", re.IGNORECASE
 )
 
 
