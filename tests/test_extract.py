@@ -11,13 +11,16 @@ from pathlib import Path
 import pymupdf
 import pytest
 from conftest import prose
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.extract import __main__ as stage
-from stages.extract import boilerplate, conventions, encoding, epub, layout, markup, pdf, plain, text
+from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, pdf, plain, text
 from stages.extract.archive import Archive
-from stages.extract.blocks import Block, Rejected, paragraphs_of
+from stages.extract.blocks import Block, Rejected
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
-from stages.extract.read import Request, read_book
+from stages.extract.figures import words_and_letters
+from stages.extract.read import Request, json_lines, read_book
 from stages.shared.errors import UserError
 from stages.shared.records import (
     Account,
@@ -28,6 +31,7 @@ from stages.shared.records import (
     write_csv,
     write_paragraphs,
 )
+from stages.shared.scripts import letters_by_script
 
 PARAMS = """
 extract: {max_file_mb: 20, max_unpacked_mb: 50, min_words: 100, min_script_share: 0.5}
@@ -163,6 +167,22 @@ def test_words_are_counted_and_cjk_by_character():
     assert count_words("नमस्ते दुनिया -- it's 3") == 4
 
 
+@given(st.text(st.sampled_from("ab1é’'-_ \n—三カー゙aाא֑ש٣²½ªʰ\u200d.,“\u0301々〇𠀀")))
+def test_words_and_letters_are_those_counted_one_by_one(content):
+    assert words_and_letters(content) == (count_words(content), letters_by_script(content))
+
+
+@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \n\tab."])))
+def test_lines_of_a_calm_document_are_those_of_a_careful_one(content):
+    assert calm.calm_line(content) == calm.careful_line(content)
+
+
+def test_a_document_is_calm_unless_a_character_needs_care():
+    assert calm.is_calm("<p>größer “als” Москва</p>".encode(), "utf-8")
+    for content in ("<p>&#173;</p>", "<p>oﬃce</p>", "<p>e\u0301</p>", "<p>三國</p>", "<p>a\u2009b</p>"):
+        assert not calm.is_calm(content.encode(), "utf-8")
+
+
 def test_hyphens_at_line_ends_follow_the_books_own_spelling():
     words = vocabulary(["a remarkable thing here", "the half-open door stood"])
     assert join_lines(["a remark-", "able half-", "open question"], words) == "a remarkable half-open question"
@@ -176,8 +196,8 @@ def test_hyphens_stay_where_text_was_not_hyphenated():
 
 
 def test_headings_name_the_chapter_of_what_follows():
-    found = paragraphs_of(markup.blocks_of(page("<h2>One</h2><p>First.</p><h3>Two</h3><p>Second.</p>")))
-    assert [(p.index, p.chapter, p.kind) for p in found] == [
+    lines = json_lines(markup.blocks_of(page("<h2>One</h2><p>First.</p><h3>Two</h3><p>Second.</p>"))).splitlines()
+    assert [(p["index"], p["chapter"], p["kind"]) for p in map(json.loads, lines)] == [
         (0, "One", "heading"),
         (1, "One", "prose"),
         (2, "Two", "heading"),

@@ -28,7 +28,9 @@ from stages.shared.workers import Failure, Workers, map_items
 
 SHELF = Path("data/shelf.csv")
 OUT = Path("data/extract")
-READER = "archive blocks boilerplate clean conventions encoding epub layout markup pdf plain read text"
+READER = (
+    "archive blocks boilerplate calm clean conventions encoding epub figures layout markup pdf plain read tags text"
+)
 MODULES = (*(f"stages.extract.{name}" for name in READER.split()), "stages.shared.scripts")
 LIBRARIES = ("charset-normalizer", "ebooklib", "lxml", "pymupdf")
 FIGURES = ("paragraphs", "words", "bytes", "letters", "remark", "rejected")  # of an entry of the store

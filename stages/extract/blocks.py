@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from stages.shared.records import Paragraph
-
 PROSE, VERSE, HEADING, NOTE = "prose", "verse", "heading", "note"
 
 
@@ -28,14 +26,3 @@ class Reading:
 
     blocks: list[Block]
     remark: str = ""
-
-
-def paragraphs_of(blocks: list[Block]) -> list[Paragraph]:
-    """Number the blocks and give each the nearest heading above it as its chapter."""
-    paragraphs: list[Paragraph] = []
-    chapter = ""
-    for block in blocks:
-        if block.kind == HEADING:
-            chapter = " ".join(block.text.split())
-        paragraphs.append(Paragraph(len(paragraphs), chapter, block.page, block.kind, block.text))
-    return paragraphs

@@ -15,7 +15,6 @@ END = re.compile(
     r"|START: FULL LICENSE|Ende dieses Projekt? Gutenberg|Fin (?:de|du) Projet Gutenberg"
     r"|THE FULL PROJECT GUTENBERG (?:™ |\(TM\) |\(tm\) )?LICENSE"
 )
-LICENCE_WORDS = ("utenberg", "GUTENBERG", "LICENSE", "SMALL PRINT")  # one of them is in each of the above
 LICENCE = re.compile(
     r"Project Gutenberg(?:\(?™|-tm|\(tm\)|™)? (?:License|Literary|Etext|is a registered)"
     r"|gutenberg\.(?:org|net)|promo\.net/pg",
@@ -41,6 +40,7 @@ TAIL = re.compile(
     re.IGNORECASE,
 )
 TRANSCRIBER = re.compile(r"\[?transcriber['’]?s?['’]? notes?", re.IGNORECASE)
+TRANSCRIBER_LETTERS = frozenset("[tT")
 CONTENTS = re.compile(
     r"(?:table of )?contents?(?: of (?:the )?(?:volume|book|vol).{0,12})?"
     r"|(?:list of )?(?:illustrations|figures|plates|tables|maps)"
@@ -56,6 +56,9 @@ INDEX = re.compile(
 PAGE_END = re.compile(r"[\s.…·]+(?:\d{1,4}|[ivxlc]{1,7})\.?$")
 LEADERS = re.compile(r"(?:\. ?){4,}\s*[\divxlc]*|…{2,}")
 FIRST_PART = 0.35  # a licence header ends in this share of the blocks, or it is none
+EDGE = 41  # blocks at the beginning and at the end that may be credits
+NUMERALS = frozenset("0123456789ivxlc")
+NOT_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 SHORT = 140
 NO_ENTRIES = 4  # blocks without page numbers in a row end an index
 UNDER = 8  # blocks under a heading like "Transcriber's note" that belong to it, at most
@@ -85,24 +88,35 @@ def without_licence(blocks: list[Block]) -> list[Block]:
     suspects = [i for i, block in enumerate(blocks) if has_licence_word(block.text)]
     starts = [i for i in suspects if i < limit and START.search(blocks[i].text)]
     if starts:
-        rest = START.split(blocks[starts[-1]].text)[-1].strip()
-        blocks = ([Block(PROSE, rest, blocks[starts[-1]].page)] if rest else []) + blocks[starts[-1] + 1 :]
-    suspects = [i for i, block in enumerate(blocks) if has_licence_word(block.text)]
+        last = blocks[starts[-1]]
+        rest = [Block(PROSE, text, last.page)] if (text := START.split(last.text)[-1].strip()) else []
+        shift = starts[-1] + 1 - len(rest)
+        blocks = rest + blocks[starts[-1] + 1 :]
+        suspects = [0] * len(rest) + [i - shift for i in suspects if i > starts[-1]]
     ends = [i for i in suspects if END.search(blocks[i].text)]
     if ends:
-        rest = END.split(blocks[ends[0]].text)[0].strip()
-        blocks = blocks[: ends[0]] + ([Block(blocks[ends[0]].kind, rest, blocks[ends[0]].page)] if rest else [])
-    return [b for i, b in enumerate(blocks) if not is_credit(b, min(i, len(blocks) - 1 - i))]
+        first = blocks[ends[0]]
+        rest = [Block(first.kind, text, first.page)] if (text := END.split(first.text)[0].strip()) else []
+        blocks = blocks[: ends[0]] + rest
+    return without_credits(blocks)
 
 
 def has_licence_word(text: str) -> bool:
     """Whether a text can hold a marker of a licence at all."""
-    return any(word in text for word in LICENCE_WORDS)
+    return "utenberg" in text or "GUTENBERG" in text or "LICENSE" in text or "SMALL PRINT" in text
+
+
+def without_credits(blocks: list[Block]) -> list[Block]:
+    """Drop the credits near the beginning and the end."""
+    last = len(blocks) - 1
+    head, tail = range(min(EDGE, len(blocks))), range(max(EDGE, last - EDGE), len(blocks))
+    drop = {i for part in (head, tail) for i in part if is_credit(blocks[i], min(i, last - i))}
+    return [block for i, block in enumerate(blocks) if i not in drop] if drop else blocks
 
 
 def is_credit(block: Block, distance: int) -> bool:
     """Whether a block near the beginning or end (`distance` blocks away) speaks of the file rather than the book."""
-    if distance > 40 or len(block.text) > 900:
+    if distance >= EDGE or len(block.text) > 900:
         return False
     if LICENCE.search(block.text):
         return True
@@ -111,47 +125,58 @@ def is_credit(block: Block, distance: int) -> bool:
 
 def without_linked_contents(blocks: list[Block]) -> list[Block]:
     """Drop tables of contents and lists of illustrations: runs of short blocks that are links, or blocks of links."""
-    blocks = [block for block in blocks if not (block.links >= 4 and block.linked >= 0.7)]
+    blocks = [block for block in blocks if block.linked < 0.7 or block.links < 4]
     linked = [block.linked >= 0.6 and len(block.text) <= SHORT for block in blocks]
+    if sum(linked) < 4:
+        return blocks
     drop = [False] * len(blocks)
-    i = 0
-    while i < len(blocks):
+    end = 0
+    for i in [i for i, shown in enumerate(linked) if shown]:
+        if i < end:
+            continue
         end = end_of_run(blocks, linked, i)
         if sum(linked[i:end]) >= 4:
             drop[i:end] = [True] * (end - i)
             if i and CONTENTS.fullmatch(blocks[i - 1].text.strip(" .:")):
                 drop[i - 1] = True
-        i = max(end, i + 1)
     return [block for block, dropped in zip(blocks, drop, strict=True) if not dropped]
 
 
 def end_of_run(blocks: list[Block], linked: list[bool], start: int) -> int:
-    """One past the last linked block of the run that begins at `start`; up to two short blocks may stand between."""
+    """One past the last linked block of the run that begins at `start`; up to two short blocks may be between."""
     end = start
     for i in range(start, len(blocks)):
         if linked[i]:
             end = i + 1
-        elif i - end >= 2 or len(blocks[i].text) > SHORT or not linked[start]:
+        elif i - end >= 2 or len(blocks[i].text) > SHORT:
             break
     return end
 
 
 def without_listed_contents(blocks: list[Block]) -> list[Block]:
     """Drop the lists under a heading like "Contents": lines with page numbers or titles that come again later."""
-    later: dict[str, int] = {}
-    for i, block in enumerate(blocks):
-        if block.kind == HEADING or len(block.text) <= SHORT:
-            later[title_key(block.text)] = i
+    titles = {i for i, block in enumerate(blocks) if len(block.text) <= 60 and is_title(block, CONTENTS)}
+    later = titles_of(blocks) if titles else {}
     kept: list[Block] = []
     in_list = False
     for i, block in enumerate(blocks):
-        if is_title(block, CONTENTS) and is_list(blocks, later, i + 1):
+        if i in titles and is_list(blocks, later, i + 1):
             in_list = True
         elif in_list and not is_entry(block, later, i):
             in_list = False
-        if not in_list and not is_leader_list(block):
+        if not in_list and not (may_end_with_page(block.text) and is_leader_list(block)):
             kept.append(block)
     return kept
+
+
+def titles_of(blocks: list[Block]) -> dict[str, int]:
+    """The key of each block that may be a title -> where it stands last."""
+    return {title_key(b.text): i for i, b in enumerate(blocks) if b.kind == HEADING or len(b.text) <= SHORT}
+
+
+def may_end_with_page(text: str) -> bool:
+    """Whether a text can match PAGE_END at all: most cannot, and need not be searched."""
+    return text.rstrip("\n.")[-1:] in NUMERALS
 
 
 def is_list(blocks: list[Block], later: dict[str, int], start: int) -> bool:
@@ -169,7 +194,10 @@ def title_key(text: str) -> str:
 
     Example: "The Sea. . . . 12" -> "thesea"
     """
-    return "".join(filter(str.isalpha, PAGE_END.sub("", text).casefold()))
+    text = (PAGE_END.sub("", text) if may_end_with_page(text) else text).casefold()
+    if text.isascii():
+        return text.encode().translate(None, NOT_LETTERS).decode()
+    return "".join(filter(str.isalpha, text))
 
 
 def is_entry(block: Block, later: dict[str, int], index: int) -> bool:
@@ -196,9 +224,14 @@ def mark_transcriber(blocks: list[Block]) -> list[Block]:
     """Make notes of what the transcriber says: a block that begins so, what follows such a heading, the tail."""
     marked: list[Block] = []
     tail = tail_of(blocks)
+    spoken = {
+        i for i, block in enumerate(blocks) if block.text[:1] in TRANSCRIBER_LETTERS and TRANSCRIBER.match(block.text)
+    }
+    if not spoken and tail == len(blocks):
+        return blocks
     under = 0
     for i, block in enumerate(blocks):
-        begins = bool(TRANSCRIBER.match(block.text))
+        begins = i in spoken
         if begins:
             under = 0 if len(block.text) > 60 else UNDER
         elif block.kind == HEADING:
@@ -225,7 +258,7 @@ def without_index(blocks: list[Block]) -> list[Block]:
     kept = blocks[: len(blocks) // 2]
     i = len(kept)
     while i < len(blocks):
-        end = end_of_section(blocks, i) if is_title(blocks[i], INDEX) else i
+        end = end_of_section(blocks, i) if len(blocks[i].text) <= 60 and is_title(blocks[i], INDEX) else i
         entries = sum(has_page_numbers(block) for block in blocks[i + 1 : end])
         if end - i > 5 and entries >= 0.6 * (end - i - 1):
             i = end

@@ -4,15 +4,18 @@ import re
 
 from stages.extract.blocks import HEADING, NOTE, Block
 
-EMPHASIS = re.compile(r"(?<![^\W_])_(?=\S)([^_]+?)(?<=\S)_(?![^\W_])")
-BOLD = re.compile(r"(?<!\S)=(?=\w)([^=]{2,80}?)(?<=\S)=(?![\w=])")
+# Where a pattern can begin with the character it looks for, it does: searching is then several times faster.
+EMPHASIS = re.compile(r"_(?<![^\W_]_)(?=\S)([^_]+?)(?<=\S)_(?![^\W_])")
+BOLD = re.compile(r"=(?<!\S=)(?=\w)([^=]{2,80}?)(?<=\S)=(?![\w=])")
 PAGE = re.compile(
     r"\s?[\[{](?:pg|page|pag|p|s|seite|עמ'?)[. ]*[\divxlc]+[\]}]|(?<![\^_])\{\d+\}|\{[A-Z][^{}]{0,60}\^paragraph \d+\}",
     re.IGNORECASE,
 )
+MAY_BE_PAGE = re.compile(r"\[(?:p|s|עמ)|\{", re.IGNORECASE)
 PAGE_ALONE = re.compile(r"[\[({]\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])}]", re.IGNORECASE)
-NOTE_LETTER = re.compile(r"(?<=[^\s\[(])\[(?:[A-Z]{1,2}\d{0,3}|[*†‡§]+)\]")
-NOTE_NUMBER = re.compile(r"\s?\[(?:FN#)?\d{1,3}\]")
+NOTE_LETTER = re.compile(r"\[(?<=[^\s\[(]\[)(?:[A-Z]{1,2}\d{0,3}|[*†‡§]+)\]")
+NUMBER = re.compile(r"\[(?:FN#)?\d{1,3}\]")
+NOTE_NUMBER = re.compile(rf"\s?{NUMBER.pattern}")
 PICTURE = re.compile(
     r"\[(?:illustration|illus\.|blank page|decoration|music notation|abbildung|bild|image)\b[^\]]*\]", re.IGNORECASE
 )
@@ -23,58 +26,70 @@ NOTE_START = re.compile(
     r"\[?(?:footnote|fussnote|fußnote|sidenote|note de bas de page)\b[^\]]{0,12}[:.]", re.IGNORECASE
 )
 NUMBERED_NOTE = re.compile(r"\[(?:\d{1,3}|[A-Z]{1,2}#?\d{0,3})\][\s:]")
+NOTE_LETTERS = frozenset("[FfSsNn")  # with which notes begin
 LEAST_NOTES = 5  # numbers in brackets are marks of notes in a book that has at least so many
 
 
 def without_marks(blocks: list[Block]) -> list[Block]:
     """The blocks without such marks, and without the blocks that are nothing else."""
-    numbered = sum(len(NOTE_NUMBER.findall(b.text)) for b in blocks if "[" in b.text and b.kind != NOTE) >= LEAST_NOTES
+    numbered = sum(len(NUMBER.findall(b.text)) for b in blocks if "[" in b.text and b.kind != NOTE) >= LEAST_NOTES
     cleaned = []
     for block in without_open_pictures(blocks):
-        if is_note(block, numbered):
+        if block.text[:1] in NOTE_LETTERS and is_note(block, numbered):
             block.kind, block.text = NOTE, block.text.replace("\n", " ")
-        text = without_ornaments(unmarked(block, numbered)) if needs_care(block.text) else block.text
-        if text:
-            block.text = text
+        if needs_care(block.text):
+            block.text = without_ornaments(unmarked(block, numbered))
+        if block.text:
             cleaned.append(block)
     return cleaned
 
 
 def without_open_pictures(blocks: list[Block]) -> list[Block]:
     """The blocks without captions in brackets that run over several of them."""
+    if not any(begins_picture(block.text) for block in blocks if block.text[:1] == "["):
+        return blocks
     kept: list[Block] = []
     open_for = 0  # blocks that may still belong to the caption
     for block in blocks:
         if open_for:
             open_for = 0 if block.text.endswith("]") else open_for - 1
-        elif OPEN_PICTURE.match(block.text) and "]" not in block.text:
+        elif begins_picture(block.text):
             open_for = LONGEST_CAPTION
         else:
             kept.append(block)
     return kept
 
 
+def begins_picture(text: str) -> bool:
+    """Whether a text begins a caption in brackets that it does not end."""
+    return bool(OPEN_PICTURE.match(text)) and "]" not in text
+
+
 def is_note(block: Block, numbered: bool) -> bool:
     """Whether a block begins as notes in plain text do: [Footnote 1: ...], or [1] ... where notes have such marks."""
-    if block.kind == HEADING or block.text[:1] not in "[FfSsNn":
+    if block.kind == HEADING:
         return False
     return bool(NOTE_START.match(block.text) or (numbered and NUMBERED_NOTE.match(block.text)))
 
 
 def needs_care(text: str) -> bool:
     """Whether a text can hold a mark at all: most cannot, and need not be searched."""
-    return any(mark in text for mark in "_[{=*(") or not any(map(str.isalnum, text[:40]))
+    if "_" in text or "[" in text or "{" in text or "=" in text or "*" in text or "(" in text:
+        return True
+    return not (text[:1].isalnum() or any(map(str.isalnum, text[:40])))
 
 
 def unmarked(block: Block, numbered: bool) -> str:
-    """The text of a block without marks inside it."""
-    text = EMPHASIS.sub(r"\1", block.text)
-    text = BOLD.sub(r"\1", PICTURE.sub("", PAGE.sub("", text)))
+    """The text of a block without marks inside it; each is looked for only where its first character is."""
+    text = EMPHASIS.sub(r"\1", block.text) if "_" in block.text else block.text
+    text = PAGE.sub("", text) if MAY_BE_PAGE.search(text) else text
+    text = PICTURE.sub("", text) if "[" in text else text
+    text = BOLD.sub(r"\1", text) if "=" in text else text
     if PAGE_ALONE.fullmatch(text):
         return ""
-    if block.kind != NOTE:
+    if block.kind != NOTE and "[" in text:
         text = NOTE_LETTER.sub("", text)
-        text = NOTE_NUMBER.sub("", text) if numbered else text
+        text = NOTE_NUMBER.sub("", text) if numbered and NUMBER.search(text) else text
     return text
 
 

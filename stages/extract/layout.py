@@ -38,6 +38,8 @@ class Line:
     @cached_property
     def rtl(self) -> bool:
         """Whether most of its letters run from right to left."""
+        if self.text.isascii():
+            return False
         kinds = [unicodedata.bidirectional(character) for character in self.text if character.isalpha()]
         return sum(kind in ("R", "AL") for kind in kinds) * 2 > len(kinds)
 
@@ -191,13 +193,13 @@ def kind_of(group: list[Line], body: float, margin: float) -> str:
 def is_heading(group: list[Line], body: float) -> bool:
     """Whether lines are a heading: large type, or one or two short lines in capitals or bold."""
     text = " ".join(line.text for line in group)
-    letters = [character for character in text if character.isalpha()]
-    if not letters or len(text) > 200:
+    if len(text) > 200 or not any(map(str.isalpha, text)):
         return False
     if min(line.size for line in group) >= 1.12 * body:
         return True
     if len(group) > 2 or len(text) > 100:
         return False
+    letters = [character for character in text if character.isalpha()]
     words = bool(re.search(r"[^\W\d_]{3}", text))
     capitals = words and any(map(str.isupper, letters)) and not any(map(str.islower, letters))
     return capitals or (all(line.bold for line in group) and not text.endswith((",", ";")))

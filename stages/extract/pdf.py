@@ -3,8 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymupdf
 
@@ -24,8 +23,7 @@ LEAST_TEXT_PAGES = 0.1  # share of pages that need a text layer for the file to 
 BAD_SHARE = 0.05  # share of characters without a Unicode value beyond which a text layer is noise
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A run of characters of one font."""
 
     text: str
@@ -44,7 +42,7 @@ def read(content: bytes) -> Reading:
     with document:
         if document.needs_pass:
             raise Rejected("encrypted; remove the password and add it again")
-        pages = list(pages_of(document))
+        pages = list(pages_of(document, count_pages(document)))
     return Reading(layout.blocks_of(pages), remark_of(pages))
 
 
@@ -62,15 +60,23 @@ def remark_of(pages: list[Page]) -> str:
     return f"{pictures} of {len(pages)} pages without a text layer (OCR)" if pictures else ""
 
 
-def pages_of(document: Any) -> Iterator[Page]:
-    """The pages of a document; one that cannot be read counts as empty."""
-    for number in range(len(document)):
+def count_pages(document: Any) -> int:
+    """The pages that a document says it has; raises Rejected where that makes no sense."""
+    try:
+        return len(document)
+    except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
+        raise Rejected(f"not a readable PDF ({' '.join(str(error).split())})") from None
+
+
+def pages_of(document: Any, count: int) -> Iterator[Page]:
+    """The first `count` pages of a document; one that is not there or cannot be read counts as empty."""
+    for number in range(count):
         try:
             page = document[number]
             found = page.get_text("dict", flags=FLAGS)
             lines = merge(line for block in found["blocks"] for line in lines_of(block))
             has_image = not lines and bool(page.get_images())
-        except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
+        except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
             if "malloc" in str(error) or "memory" in str(error):
                 raise MemoryError(str(error)) from error
             yield Page(number + 1, 0.0, [], True)
@@ -84,10 +90,11 @@ def lines_of(block: dict[str, Any]) -> Iterator[Line]:
         if line["wmode"] == 0 and abs(line["dir"][0] - 1) > 0.05:
             continue
         spans = without_note_numbers(line["spans"])
-        text = one_line(clean_characters(with_accents("".join(span.text for span in spans))))
+        raw = "".join([span.text for span in spans])
+        text = one_line(clean_characters(raw if raw.isascii() else with_accents(raw)))
         if not text:
             continue
-        largest = max(spans, key=lambda span: len(span.text.strip()))
+        largest = spans[0] if len(spans) == 1 else max(spans, key=lambda span: len(span.text.strip()))
         x0, y0, x1, y1 = line["bbox"]
         bold = all(span.bold for span in spans if span.text.strip())
         yield Line(text, x0, y0, x1, y1, largest.size, bold)
@@ -105,11 +112,13 @@ def without_note_numbers(spans: list[dict[str, Any]]) -> list[Span]:
     """The spans of a line without raised numbers behind words: the marks of notes (exponents stay)."""
     kept: list[Span] = []
     for span in spans:
-        before = "".join(item.text for item in kept)
-        raised = span["flags"] & SUPERSCRIPT and NOTE_NUMBER.fullmatch(span["text"].strip())
-        if not (raised and WORD_END.search(before)):
-            text = f"{span['text']} " if raised and not before else span["text"]
-            kept.append(Span(text, span["size"], bool(span["flags"] & BOLD)))
+        text, flags = span["text"], span["flags"]
+        if flags & SUPERSCRIPT and NOTE_NUMBER.fullmatch(text.strip()):
+            before = "".join([item.text for item in kept])
+            if WORD_END.search(before):
+                continue
+            text = text if before else f"{text} "
+        kept.append(Span(text, span["size"], flags & BOLD != 0))
     return kept
 
 

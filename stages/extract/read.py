@@ -1,17 +1,17 @@
 """Read one book: its bytes, checked, become clean paragraphs, or a reason why not. Runs in a worker."""
 
+import errno
 import hashlib
 import importlib
-import json
+import stat
 import warnings
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from pathlib import Path
 
 from stages.extract import boilerplate, conventions
-from stages.extract.blocks import NOTE, Block, Reading, Rejected, paragraphs_of
-from stages.extract.clean import count_words
-from stages.shared.records import Paragraph
-from stages.shared.scripts import letters_by_script
+from stages.extract.blocks import HEADING, NOTE, Block, Reading, Rejected
+from stages.extract.figures import words_and_letters
 
 READERS = {"epub": "stages.extract.epub", "pdf": "stages.extract.pdf", "txt": "stages.extract.text"}
 MEGABYTE = 1 << 20
@@ -47,7 +47,7 @@ class Text:
 def read_book(request: Request) -> Text:
     """Read a book whole; a fault of its files is a Text with a reason, never an exception.
 
-    MemoryError passes: what a machine has too little of is no fault of the book.
+    MemoryError and ImportError pass: what a machine has too little of, or lacks, is no fault of the book.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,7 +60,7 @@ def read_book(request: Request) -> Text:
             return Text(rejected=str(reason))
         except OSError as error:
             return Text(rejected=f"cannot be opened ({error.strerror}); mend that and run again", lasting=False)
-        except MemoryError:
+        except (MemoryError, ImportError):
             raise
         except Exception as error:  # a reader's own fault with this book must not take the others with it
             return Text(rejected=f"unreadable ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]})")
@@ -70,7 +70,10 @@ def load(request: Request) -> list[bytes] | None:
     """The bytes of the book's files; None where they are not those the shelf knows. Raises Rejected by size."""
     contents = []
     for path in map(Path, request.paths):
-        megabytes = path.stat().st_size / MEGABYTE
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a regular file")
+        megabytes = facts.st_size / MEGABYTE
         if megabytes > request.max_file_mb:
             raise Rejected(f"file of {megabytes:.0f} MB, more than {request.max_file_mb} (extract.max_file_mb)")
         contents.append(path.read_bytes())
@@ -100,17 +103,25 @@ def read_files(request: Request, contents: list[bytes]) -> Reading:
 
 def text_of(reading: Reading, min_words: int) -> Text:
     """Number the paragraphs and count; raises Rejected where less than `min_words` words are left."""
-    paragraphs = paragraphs_of(reading.blocks)
-    main = "\n".join(paragraph.text for paragraph in paragraphs if paragraph.kind != NOTE)
-    words = count_words(main)
+    blocks = reading.blocks
+    words, letters = words_and_letters("\n".join(block.text for block in blocks if block.kind != NOTE))
     if words < min_words:
         tail = f"; {reading.remark}" if reading.remark else ""
         raise Rejected(f"only {words} words, fewer than {min_words} (extract.min_words){tail}")
-    size = sum(len(paragraph.text.encode()) for paragraph in paragraphs)
-    return Text(json_lines(paragraphs), len(paragraphs), words, size, letters_by_script(main), reading.remark)
+    size = len("".join(block.text for block in blocks).encode())
+    return Text(json_lines(blocks), len(blocks), words, size, letters, reading.remark)
 
 
-def json_lines(paragraphs: list[Paragraph]) -> bytes:
-    """The bytes that records.write_paragraphs writes for `paragraphs`, made in the worker to spare the main process."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    return "".join(f"{encode(vars(paragraph))}\n" for paragraph in paragraphs).encode()
+def json_lines(blocks: list[Block]) -> bytes:
+    """The bytes that records.write_paragraphs writes for these blocks, made in the worker to spare the main process.
+
+    The chapter of a block is the nearest heading above it.
+    """
+    lines = []
+    chapter = '""'
+    for index, block in enumerate(blocks):
+        if block.kind == HEADING:
+            chapter = encode_basestring(" ".join(block.text.split()))
+        place = f'"chapter": {chapter}, "page": {"null" if block.page is None else block.page}, "kind": "{block.kind}"'
+        lines.append(f'{{"index": {index}, {place}, "text": {encode_basestring(block.text)}}}\n')
+    return "".join(lines).encode()
