@@ -1,5 +1,6 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make test   install, run the tests
+# make bench  speed, memory and agreement beside the tools people would otherwise use, an hour on two cores
 # make prove  the instrument on studies whose truth is known, some ten minutes
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
@@ -10,14 +11,14 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict prove
+.PHONY: demo test check verdict prove bench
 
 demo: .venv/ready
 	@mkdir -p data/library
 	dvc repro
 	@python -m stages.saturation --show
 
-test: .venv/ready
+test: .venv/peers
 	python -m pytest
 
 check: .venv/ready
@@ -35,3 +36,14 @@ verdict: .venv/ready
 
 prove: .venv/ready
 	python -m stages.saturation.proof $(if $(SEEDS),--seeds $(SEEDS))
+
+bench: .venv/peers
+	python -m benchmarks.training
+	python -m benchmarks.scoring
+	python -m benchmarks.trunk
+	@python -m benchmarks.table
+
+.venv/peers: .venv/ready requirements-peers.lock
+	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+		-r requirements.lock -r requirements-peers.lock
+	@touch $@
