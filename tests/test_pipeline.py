@@ -2,20 +2,27 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pymupdf
 import pytest
+import torch
 import yaml
 from conftest import new_project, prose, run
 from ebooklib import epub
+from safetensors.torch import load_file, save_file
+
+from stages.shared.measures import book_gains
 
 ROOT = Path(__file__).parent.parent
 BOOKS = 16
+FIRST = "data/train/tiered-real-d0-i0/00003"
 
 
 def write_epub(path: Path, seed: int) -> None:
@@ -61,12 +68,14 @@ def project(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (write_pdf if seed % 4 == 0 else write_epub)(
             library / f"book{seed:02d}.{'pdf' if seed % 4 == 0 else 'epub'}", seed
         )
-    (library / "broken.epub").write_bytes(b"PK\x03\x04 no archive")
+    for name, seed in (("broken.epub", 40), ("locked.pdf", 41)):
+        (write_epub if name.endswith("epub") else write_pdf)(library / name, seed)
+    own = ["python", "-m", "stages.bookmap", "--add", "data/library", "--language", "en"]
+    run(folder, *own)
+    (library / "broken.epub").write_bytes(b"PK\x03\x04 no archive")  # what was listed can break afterwards
     locked = pymupdf.open()
     locked.new_page().insert_text((72, 72), "Secret.")
     locked.save(library / "locked.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="secret")
-    own = ["python", "-m", "stages.bookmap", "--add", "data/library", "--language", "en"]
-    run(folder, *own)
     run(folder, "dvc", "add", "-q", "data/library")
     run(folder, "dvc", "repro", "-q", "extract")
     run(folder, "python", "-m", "stages.probe", "--choose", "6")
@@ -115,6 +124,57 @@ def test_nothing_of_the_probe_is_read(project: Path) -> None:
     assert held
     assert read
     assert not held & read
+
+
+def test_an_adapter_scored_alone_gets_the_scores_of_its_cell(project: Path) -> None:
+    said = run(project, "python", "-m", "stages.evaluate", "--adapter", FIRST, "--items", "alone.parquet")
+    alone, whole = pd.read_parquet(project / "alone.parquet"), pd.read_parquet(project / "data/evaluate/items.parquet")
+    cell = whole[(whole["reading"] == "tiered-real-d0-i0") & (whole["rung"] == 3)]
+    keys = ["item", "score", "condition", "stratum"]
+    both = cell.merge(alone[alone["arm"] == "outside"], on=keys, validate="one_to_one")
+    assert len(both) == len(cell)
+    assert (both["bits_x"] == both["bits_y"]).all()
+    mean = (
+        book_gains(cell_and_base(whole, cell)).query("measure == 'prediction' and stratum == 'random'")["gain"].mean()
+    )
+    assert f"{mean:.4f} [" in said
+
+
+def cell_and_base(whole: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the base beside those of a cell."""
+    return pd.concat([whole[whole["arm"] == "base"], cell])
+
+
+def test_two_cells_are_compared_from_their_stored_states(project: Path) -> None:
+    def compare(one: str, other: str) -> list[float]:
+        said = run(project, "python", "-m", "stages.evaluate", "--compare", one, other)
+        return [float(number) for number in re.findall(r"(?:\)|JS) (-?[\d.e+-]+)", said)]
+
+    first, last = "tiered-real-d0-i0-00003", "tiered-real-d0-i0-00006"
+    assert compare(first, first) == pytest.approx([0, 0], abs=1e-5)
+    assert min(compare(first, last)) > 0
+
+
+def test_what_is_no_adapter_of_this_base_is_told(project: Path, tmp_path: Path) -> None:
+    def told(folder: Path) -> str:
+        answer = subprocess.run(
+            [sys.executable, "-m", "stages.evaluate", "--adapter", str(folder)],
+            cwd=project,
+            capture_output=True,
+            text=True,
+        )
+        assert answer.returncode == 1
+        assert "Traceback" not in answer.stderr
+        return answer.stderr
+
+    assert "has no adapter_config.json" in told(tmp_path)
+    shutil.copytree(project / FIRST, tmp_path / "wide")
+    weights = load_file(tmp_path / "wide/adapter_model.safetensors")
+    save_file(
+        {name: torch.cat([value] * 2, dim=0) for name, value in weights.items()},
+        tmp_path / "wide/adapter_model.safetensors",
+    )
+    assert "does not fit" in told(tmp_path / "wide")
 
 
 def test_a_second_run_does_nothing(project: Path) -> None:
