@@ -1,7 +1,7 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make test   install, run the tests
-# make bench  speed, memory and agreement beside the tools people would otherwise use, an hour on two cores
-# make prove  the instrument on studies whose truth is known, some ten minutes
+# make bench  speed, memory and agreement beside the tools people would otherwise use
+# make prove  the instrument on studies whose truth is known, four to five minutes
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
 # make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the CPU build (about 200 MB).

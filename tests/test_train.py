@@ -170,6 +170,19 @@ def test_a_longer_ladder_keeps_the_smaller_rungs_and_continues_the_trunk(
     assert min(taken) == a_plan(8, [3, 5, 8]).rungs[1].branch
 
 
+def test_a_rung_of_a_single_step_is_a_rung_like_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for name, rungs in (("both", [1, 8]), ("alone", [1])):
+        monkeypatch.setenv("LTM_KEYED", str(tmp_path / name))
+        one = a_reading(rungs)
+        assert (one.plan.rungs[0].branch, one.plan.rungs[0].end) == (0, 1)
+        found.append(train_all(folder, one))
+    assert found[0][1] == found[1][1]
+    assert found[0][8] != found[0][1]
+
+
 def test_the_adapter_loads_with_peft_alone_and_its_card_says_what_it_is(folder: Path, keyed_root: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

@@ -32,7 +32,7 @@ READER = (
     "archive blocks boilerplate calm clean conventions encoding epub figures layout markup pdf plain read tags text"
 )
 MODULES = (*(f"stages.extract.{name}" for name in READER.split()), "stages.shared.scripts")
-LIBRARIES = ("charset-normalizer", "ebooklib", "lxml", "pymupdf")
+LIBRARIES = ("charset-normalizer", "ebooklib", "lxml", "numpy", "pymupdf")
 FIGURES = ("paragraphs", "words", "bytes", "letters", "remark", "rejected")  # of an entry of the store
 TOLD = 5  # rejected books that are named at the end; accounts.csv has all
 

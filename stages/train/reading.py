@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared import models
+from stages.shared.errors import UserError
 from stages.shared.keyed import Keyed, key_of
 from stages.shared.records import ShelfBook, read_csv
 from stages.train import card, plan, trunk
@@ -126,7 +127,7 @@ class Store:
     def furthest(self, reading: Reading, rung: plan.Rung) -> tuple[int, Path | None]:
         """The last checkpoint on the way to a rung, in its cool-down or before it: its steps and its entry."""
         keys = [self.cooling_key(reading, rung, steps) for steps in range(rung.end, rung.branch, -1)]
-        keys += [self.trunk_key(reading, steps) for steps in range(rung.branch, 0, -1)]
+        keys += [self.trunk_key(reading, steps) for steps in range(rung.branch, -1, -1)]
         for back, key in enumerate(keys):
             if kept := self.trunks.get(key):
                 return rung.end - back, kept
@@ -164,7 +165,7 @@ def train_reading(
             if kept:
                 walk.load(kept)
             elif trained.done:
-                raise RuntimeError(f"the checkpoints of {reading.name} were taken away while it was trained")
+                raise UserError(f"the checkpoints of {reading.name} were taken away while it was trained; run it again")
             walk.to(rung.branch)
             walk.to(rung.end, rung)
             if ranks.first:
@@ -209,7 +210,7 @@ class Walk:
                 self.curves.show(self.trained.log)
             if time.monotonic() - self.saved >= self.store.seconds:
                 self.keep(self.key(rung), passing=True)
-        if rung is None and 0 < end == self.trained.done:
+        if rung is None and end == self.trained.done:
             self.keep(self.key(None), passing=False)
 
     def key(self, rung: plan.Rung | None) -> str:
