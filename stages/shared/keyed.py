@@ -12,8 +12,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -76,13 +74,19 @@ class Keyed:
 
 
 def store_root() -> Path:
-    """The folder `keyed` beside DVC's cache; `LTM_KEYED` names another."""
+    """The folder `keyed` beside DVC's cache, as its configuration names it; `LTM_KEYED` names another."""
     if named := os.environ.get("LTM_KEYED"):
         return Path(named)
-    answer = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise UserError("no DVC cache in this folder; run from the project's root, or set LTM_KEYED to a folder")
-    return Path(answer.stdout.strip()).resolve().parent / "keyed"
+    from dvc.config import Config, ConfigError
+
+    try:
+        config = Config.from_cwd()
+    except ConfigError as error:
+        raise UserError(f"DVC's configuration cannot be read: {error}") from None
+    if config.dvc_dir is None:
+        raise UserError("no DVC project in this folder; run from the project's root, or set LTM_KEYED to a folder")
+    cache = config["cache"].get("dir") or Path(config.dvc_dir, "cache")
+    return Path(cache).resolve().parent / "keyed"
 
 
 def key_of(*parts: object) -> str:
