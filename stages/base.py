@@ -7,6 +7,8 @@ Run     python -m stages.base
 
 import contextlib
 import io
+import json
+import math
 import shutil
 import sys
 import tempfile
@@ -109,7 +111,47 @@ def write_base(source: str, row: dict[str, Any], folder: Path) -> None:
         else:
             model, _, revision = name.partition("@")
             write_pretrained(model, revision or None, folder)
-    write_json(folder / models.FACTS, models.facts(folder, source, row.get("model", name), row.get("licence", "")))
+    write_json(folder / models.FACTS, facts_of(folder, source, row.get("model", name), row.get("licence", "")))
+
+
+def facts_of(folder: Path, source: str, model: str, licence: str) -> dict[str, Any]:
+    """The facts of a model folder: source, sizes, the token before the first, the fingerprint (sha256 of its weights).
+
+    Raises UserError where the tokenizer has neither BOS nor EOS.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    fingerprint = file_digest(files[0]) if len(files) == 1 else "".join(file_digest(path)[:16] for path in files)
+    return {
+        "source": source,
+        "model": model,
+        "licence": licence,
+        "parameters": sum(map(parameters_in, files)),
+        "dtype": config.get("dtype", ""),
+        "context": config.get("max_position_embeddings", 0),
+        "vocabulary": config.get("vocab_size", 0),
+        "prefix": prefix_of(folder, source),
+        "fingerprint": fingerprint,
+    }
+
+
+def parameters_in(weights: Path) -> int:
+    """How many parameters a file of weights holds."""
+    from safetensors import safe_open
+
+    with safe_open(weights, framework="pt") as tensors:
+        return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
+
+
+def prefix_of(folder: Path, source: str) -> int:
+    """The token that stands before the first: BOS, or EOS for models that have no BOS."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    raise UserError(f"the tokenizer of {source} has neither a first nor a last token; take another base.source")
 
 
 def main() -> None:

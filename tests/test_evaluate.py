@@ -189,7 +189,7 @@ def score(base: models.Base, model: Any, probe: cell.Probe, reference: cell.Cell
 def test_a_cell_has_every_score_and_an_adapter_scaled_by_zero_is_the_base(tiny: models.Base, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
-    fresh = models.load_base(Path(tiny.tokenizer.name_or_path))
+    fresh = models.load_base(tiny.folder)
     get_peft_model(fresh.model, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path)  # B is zero
     probe = probe_of(4)
     reference = score(tiny, tiny.model, probe, None)

@@ -13,6 +13,7 @@ from conftest import ROOT, prose
 from peft import LoraConfig, get_peft_model
 
 from benchmarks import peers
+from stages import base as base_stage
 from stages.evaluate import adapters
 from stages.shared import models, scoring
 
@@ -31,7 +32,7 @@ def base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> models.Ba
     """The tiny base in a folder of its own."""
     folder = tmp_path_factory.mktemp("base")
     shutil.copytree(tiny_base, folder, dirs_exist_ok=True)
-    (folder / models.FACTS).write_text(json.dumps(models.facts(folder, "test", "tiny", "none")))
+    (folder / models.FACTS).write_text(json.dumps(base_stage.facts_of(folder, "test", "tiny", "none")))
     found = models.load_base(folder)
     torch.set_num_threads(1)  # threads of so small a model wait longer than they work
     return found

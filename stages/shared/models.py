@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import functools
 import json
-import math
 import os
 import re
 import warnings
@@ -14,18 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import UserError
-from stages.shared.keyed import file_digest
 
 FACTS = "base.json"
 
 
 @dataclass(frozen=True)
 class Base:
-    """The frozen model, its tokenizer, and the facts of base.json."""
+    """The frozen model, its folder, and the facts of base.json."""
 
     model: Any  # transformers causal language model, float32, on `device`, in evaluation mode
-    tokenizer: Any
+    folder: Path
     facts: dict[str, Any]
+
+    @functools.cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers, loaded when it is first asked for: training does without."""
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.folder)
 
     @property
     def device(self) -> Any:
@@ -35,8 +40,7 @@ class Base:
     @property
     def prefix(self) -> int:
         """The token before the first: BOS, or EOS for models that have no BOS."""
-        bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        return int(bos if bos is not None else eos)
+        return int(self.facts["prefix"])
 
 
 def quiet() -> None:
@@ -62,35 +66,14 @@ def told_by_the_system() -> Iterator[None]:
         raise
 
 
-def facts(folder: Path, source: str, model: str, licence: str) -> dict[str, Any]:
-    """The facts of a model folder: source, sizes and the fingerprint (sha256 over its weight files)."""
-    from safetensors import safe_open
-
-    files = sorted(folder.glob("*.safetensors"))
-    count = 0
-    for path in files:
-        with safe_open(path, framework="pt") as weights:
-            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    fingerprint = file_digest(files[0]) if len(files) == 1 else "".join(file_digest(path)[:16] for path in files)
-    return {
-        "source": source,
-        "model": model,
-        "licence": licence,
-        "parameters": count,
-        "dtype": config.get("dtype", ""),
-        "context": config.get("max_position_embeddings", 0),
-        "vocabulary": config.get("vocab_size", 0),
-        "fingerprint": fingerprint,
-    }
-
-
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read base.json of a model folder."""
     path = folder / FACTS
     if not path.exists():
         raise UserError(f"{path} is missing; run `dvc repro base`")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "prefix" not in content:
+        raise UserError(f"{path} is of an older version; run `dvc repro base`")
     return content
 
 
@@ -116,9 +99,9 @@ def keep_memory() -> None:
 
 
 def load_base(folder: Path) -> Base:
-    """Load model and tokenizer of `folder` in float32, on the GPU where there is one."""
+    """Load the model of `folder` in float32, on the GPU where there is one."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     quiet()
     keep_memory()
@@ -127,7 +110,7 @@ def load_base(folder: Path) -> Base:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # none is read
     torch.set_num_threads(max(1, os.cpu_count() or 1))
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).to(device()).eval()
-    return Base(model, AutoTokenizer.from_pretrained(folder), found)
+    return Base(model, folder, found)
 
 
 def load_tokenizer(folder: Path) -> Any:
