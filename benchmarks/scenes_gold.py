@@ -17,6 +17,8 @@ scenes_labels.csv: passages as `stages.scenes` cut them (80-192 tokens of SmolLM
             dialogue (an exchange without its matter)
 The same reader judged 40 of them again in the same hour, the first pass half remembered: 37 alike, Cohen's kappa 0.85
 (so an upper bound).
+scenes_central.csv: what is known to be central in well-known books, chosen from general knowledge before any score was
+    seen and only then looked up; book_id is the shelf's or the bookmap's, note the reader's own description.
 
 Run  python -m benchmarks.scenes_gold [FOLDER ...]    (default data/extract; says how many places still hold)
 """
@@ -30,7 +32,8 @@ from pathlib import Path
 from stages.shared.errors import UserError, run
 from stages.shared.records import Paragraph, read_csv, read_paragraphs
 
-LABELS = Path(__file__).parent / "scenes_labels.csv"
+HERE = Path(__file__).parent
+LABELS, CENTRAL = HERE / "scenes_labels.csv", HERE / "scenes_central.csv"
 EXTRACT = Path("data/extract")
 WHY = {
     "good": ("thought", "scene", "verse"),
@@ -63,9 +66,21 @@ class Label(Place):
     why: str  # a code of WHY[label]
 
 
+@dataclass(frozen=True)
+class Central(Place):
+    """A central passage of a well-known book."""
+
+    note: str  # what it is, in 3 to 8 words
+
+
 def load_labels(path: Path = LABELS) -> list[Label]:
     """The labelled passages, by book and place."""
     return read_csv(path, Label)
+
+
+def load_central(path: Path = CENTRAL) -> list[Central]:
+    """The central passages, by book and place."""
+    return read_csv(path, Central)
 
 
 def text_of(place: Place, paragraphs: Sequence[Paragraph]) -> str:
@@ -117,6 +132,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, default=[EXTRACT], help="where <book_id>.jsonl are")
     folders = parser.parse_args().folders
     tell(LABELS.name, check(load_labels(), folders))
+    tell(CENTRAL.name, check(load_central(), folders))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """The gold data for scenes: their form, and that a place is found again or told to have changed."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from benchmarks import scenes_gold
-from benchmarks.scenes_gold import WHY, Place, digest, load_labels
+from benchmarks.scenes_gold import WHY, Place, digest, load_central, load_labels
 from stages.shared.chance import fraction
 from stages.shared.errors import UserError
 from stages.shared.records import Paragraph, write_paragraphs
 
-LABELS = load_labels()
+LABELS, CENTRAL = load_labels(), load_central()
 
 
 def test_there_are_labels_enough_in_languages_and_books_enough() -> None:
@@ -43,8 +44,24 @@ def test_labels_are_sorted_and_no_passage_is_labelled_twice() -> None:
 
 
 def test_every_place_is_a_run_of_characters_with_its_digest() -> None:
-    assert [one for one in LABELS if not 0 <= one.first <= one.last or not 0 <= one.begin < one.end] == []
-    assert [one for one in LABELS if not re.fullmatch("[0-9a-f]{16}", one.sha256)] == []
+    places = [*LABELS, *CENTRAL]
+    assert [one for one in places if not 0 <= one.first <= one.last or not 0 <= one.begin < one.end] == []
+    assert [one for one in places if not re.fullmatch("[0-9a-f]{16}", one.sha256)] == []
+
+
+def test_enough_books_have_one_to_four_central_passages() -> None:
+    counts = Counter(one.book_id for one in CENTRAL)
+    assert len(counts) >= 25
+    assert set(counts.values()) <= {1, 2, 3, 4}
+
+
+def test_a_central_passage_is_described_in_few_words() -> None:
+    assert [one.note for one in CENTRAL if not 3 <= len(one.note.split()) <= 8] == []
+
+
+def test_central_passages_are_sorted_and_none_stands_twice() -> None:
+    places = [(one.book_id, one.first, one.begin) for one in CENTRAL]
+    assert places == sorted(set(places))
 
 
 TEXT = "The ferry left at noon.\n\nNobody waved."
