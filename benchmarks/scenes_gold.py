@@ -6,7 +6,8 @@ holds however passages are cut later.
 
 scenes_labels.csv: passages as `stages.scenes` cut them (80-192 tokens of SmolLM2), ill-formed ones included.
     drawn   random: the first 7, 8 or 16 of a book in the order of `shuffled(places, "scenes-labels", book_id)`, so
-            rates over them are unbiased; enriched: drawn apart among lists, notes, capitals, digits, stage words
+            a book's rate over them is unbiased (the books were chosen for their languages and kinds, and weigh alike
+            whatever their length); enriched: drawn apart among lists, notes, capitals, digits, stage words
     split   dev where `fraction("scenes-split", book_id) < 0.5`, else test
     label   good: who opens the book here gets a whole thought, scene or run of verse; broken: does not.
             A first word that points back, or one more sentence that opens the next turn, breaks nothing by itself
