@@ -187,7 +187,7 @@ def book_items(book_id: str, params: ProbeParams) -> tuple[int, list[ProbeItem]]
     """The number of well-formed passages of a book and a seeded random sample of them as items."""
     paragraphs = read_paragraphs(TEXTS / f"{book_id}.jsonl")
     cut = passages(paragraphs, params.min_bytes, params.max_bytes, byte_lengths)
-    book = [passage for passage in cut if is_well_formed(passage.text, passage.verse)]
+    book = [passage for passage in cut if is_well_formed(passage.text)]
     places = {passage.place: index for index, passage in enumerate(book)}
     sample = shuffled(places, params.seed, "item", book_id)[: params.passages_per_book]
     return len(book), [item_of(index, book, book_id, params.seed) for index in sorted(places[p] for p in sample)]

@@ -16,7 +16,12 @@ ABBREVIATION = re.compile(
     r"|cap|lib|ch|pp?|no|nos|fig|cf|viz|etc|i\.e|e\.g|vs|mm?e|mlle|hr|frau|bzw|z\.b)\.$",
     re.IGNORECASE,
 )
-FINAL = re.compile(rf"[{re.escape(STOPS)}:;][{CLOSERS}]*$")
+FINAL = re.compile(rf"[{re.escape(STOPS)}][{CLOSERS}]*$")
+ENDING = re.compile(rf"[{re.escape(STOPS)}:;,\u2014-][{CLOSERS}]*$")
+NUMBERED = re.compile(r"^[\[(]?\d{1,3}[\])]?[.:]?\s+|\s*[\[(]?\d{1,3}[\])]?$")
+LEAVES = re.compile(r"\W*(?:exit|exeunt)\b", re.IGNORECASE)  # a stage direction that ends a scene
+COMES = re.compile(r"\W*(?:(?:re-?)?enter|scene|act)\b.{0,200}$", re.IGNORECASE)  # one that begins another
+HEBREW = re.compile("[\u05d0-\u05ea]")  # prints its stop (sof pasuq) as a colon
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,8 @@ def join(run: Sequence[Paragraph]) -> Passage:
 def split(
     paragraph: Paragraph, low: int, high: int, measure: Callable[[Sequence[str]], list[int]]
 ) -> Iterator[Passage]:
-    """Cut one long paragraph at sentence ends."""
-    pieces = sentences(paragraph.text)
+    """Cut one long paragraph at sentence ends, verse at the ends of its lines that end a sentence."""
+    pieces = verse_units(paragraph.text) if paragraph.kind == "verse" else sentences(paragraph.text)
     part, text, size = 1, "", 0
     for piece, length in zip([*pieces, ""], [*measure(pieces), high + 1], strict=True):
         if size + length > high and text:
@@ -114,24 +119,74 @@ def split(
             text, size = text + piece, size + length
 
 
-def is_well_formed(text: str, verse: bool = False) -> bool:
+def verse_units(text: str) -> list[str]:
+    """Cut verse into runs of lines that end a sentence; where it has no stops, into couplets.
+
+    Example: "O wind,\nblow!\nStay." -> ["O wind,\nblow!\n", "Stay."]
+    """
+    lines = text.splitlines(keepends=True)
+    if not any(char in STOPS for char in text):
+        return ["".join(lines[i : i + 2]) for i in range(0, len(lines), 2)]
+    units = [""]
+    for line in lines:
+        units[-1] += line
+        if FINAL.search(line.rstrip()):
+            units.append("")
+    return [unit for unit in units if unit]
+
+
+def is_well_formed(text: str) -> bool:
     """Whether a passage reads as running text: starts like a sentence, ends like one, and is mostly letters.
 
-    Verse need not end in a stop, and a text of a script without capitals that has no stop at all (the Quran,
-    much Sanskrit) need not either.
+    A number in front (of a verse, a paragraph) or behind counts for neither. A text that has no stop at all (much
+    verse; the Quran, much Sanskrit) need not end in one. It neither begins with a heading or a last exit from the
+    stage, nor ends with the first entrance.
     """
-    stripped = text.strip()
-    start = stripped.lstrip("\"'\u201c\u2018\u00ab([\u2014\u2013-_* ")
-    counts = Counter(stripped)
-    ends = verse or FINAL.search(stripped) or not any(char in STOPS or char.lower() != char.upper() for char in counts)
-    if not start or start[0].islower() or not start[0].isalpha() or not ends:
+    stripped = NUMBERED.sub("", text.strip())
+    start = stripped.lstrip("\"'\u201c\u2018\u00ab\u300c\u300e[(\u2014\u2013-_* ")
+    if not start or start[0].islower() or not start[0].isalpha():
         return False
+    if not ends(stripped) or not is_sentence(first_block(stripped)):
+        return False
+    lines = stripped.splitlines()
+    return not LEAVES.match(lines[0]) and not COMES.match(lines[-1]) and is_mostly_letters(stripped)
+
+
+def ends(text: str) -> bool:
+    """Whether a text ends in a stop; an exit from the stage behind the last words is one too."""
+    if not any(char in STOPS for char in text):
+        return "\n" in text.replace("\n\n", "") or text.lower() == text.upper() or is_hebrew_end(text)
+    return bool(FINAL.search(text) or LEAVES.match(text.splitlines()[-1])) or is_hebrew_end(text)
+
+
+def is_hebrew_end(text: str) -> bool:
+    """Whether a text ends in the colon that stands for sof pasuq in print."""
+    return text[-1] == ":" and bool(HEBREW.search(text))
+
+
+def first_block(text: str) -> str:
+    """The first paragraph or stanza of a text."""
+    return text.partition("\n\n")[0]
+
+
+def is_sentence(block: str) -> bool:
+    """Whether the first block of a text is part of it: a heading or a byline is one line without an end, or shouts."""
+    return "\n" in block or not (block.isupper() or (block.lower() != block.upper() and not ENDING.search(block)))
+
+
+def is_mostly_letters(text: str) -> bool:
+    """Whether a text is made of letters: no table, no list of figures, no title page in capitals.
+
+    A script that sets no spaces has more punctuation for its letters than others.
+    """
+    counts = Counter(text)
     letters = sum(n for char, n in counts.items() if is_letter(char))
     digits = sum(n for char, n in counts.items() if char.isdigit())
     upper = sum(n for char, n in counts.items() if char.isupper())
     lower = sum(n for char, n in counts.items() if char.islower())
     shouts = upper > 0.33 * (upper + lower)  # a heading, a list of names, a title page
-    return letters >= 0.85 * len(stripped) and digits <= 0.03 * len(stripped) and not shouts
+    least = 0.85 if counts[" "] > 0.05 * len(text) else 0.75
+    return letters >= least * len(text) and digits <= 0.03 * len(text) and not shouts
 
 
 def is_letter(char: str) -> bool:

@@ -73,7 +73,7 @@ def random_passages(
     paragraphs = read_paragraphs(folder / f"{book_id}.jsonl")
     found = {one.place: one for one in passages(paragraphs, *limits, measure)}
     for place in shuffled(found, seed, "random", book_id):
-        if is_well_formed(found[place].text, found[place].verse):
+        if is_well_formed(found[place].text):
             yield found[place]
 
 
