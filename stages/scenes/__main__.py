@@ -1,27 +1,27 @@
-"""Pick 1-5 dense scenes from each book and write them in four forms.
+"""Pick 1-5 scenes from each book, dense and linked, and write them in four forms.
 
-Reads   data/shelf.csv, data/extract/, data/base/tokenizer.json, params.yaml (scenes)
+Reads   data/shelf.csv, data/extract/, data/base/, data/catalogue/scene_scales.csv, params.yaml (scenes)
 Writes  data/scenes/<book_id>.yaml, data/scenes/accounts.csv
 Run     python -m stages.scenes
+        python -m stages.scenes --calibrate   measure the shelf and write data/catalogue/scene_scales.csv anew
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from pydantic import Field
 
-from stages.scenes import book, density, forms, pick
-from stages.shared import near, passages
+from stages.scenes import calibrate, density, pick, scales, shelves
 from stages.shared.errors import UserError, run
-from stages.shared.keyed import Keyed, assemble, code_digest, file_digest, files_of, key_of
+from stages.shared.keyed import assemble, files_of
 from stages.shared.params import Section, load_params
 from stages.shared.records import Account, ShelfBook, read_csv, write_csv
 from stages.shared.scenefile import read_scenes
-from stages.shared.workers import Failure, Workers, map_items
+from stages.shared.workers import Workers
 
-TEXTS, BASE, SHELF, OUT = Path("data/extract"), Path("data/base"), Path("data/shelf.csv"), Path("data/scenes")
+SHELF, OUT = Path("data/shelf.csv"), Path("data/scenes")
 
 
 class ScenesParams(Section):
@@ -30,24 +30,21 @@ class ScenesParams(Section):
     min_tokens: int = Field(ge=16)
     max_tokens: int = Field(ge=32)
     per_book: int = Field(ge=1, le=5)
-    floor: float
+    finalists: int = Field(ge=1)
+    floor: float = Field(ge=0, le=1)
     likeness: float = Field(gt=0, le=1)
     weights: dict[str, float]
 
     def rules(self) -> pick.Rules:
-        """These params as the picker's rules."""
+        """These params as the picker's rules; raises UserError where they contradict each other."""
         if self.min_tokens >= self.max_tokens:
             raise UserError(f"scenes.min_tokens {self.min_tokens} must be below scenes.max_tokens {self.max_tokens}")
+        if self.finalists < self.per_book:
+            raise UserError(f"scenes.finalists {self.finalists} must be at least scenes.per_book {self.per_book}")
+        if unknown := set(self.weights) - set(density.NAMES):
+            names = ", ".join(density.NAMES)
+            raise UserError(f"scenes.weights has no feature {', '.join(sorted(unknown))}; features are {names}")
         return pick.Rules(**self.model_dump())
-
-
-def keys_of(shelf: Sequence[ShelfBook], params: ScenesParams) -> dict[str, str]:
-    """Key of each book: its text, its facts, these params, the tokenizer and the picker's code."""
-    modules = [book, density, forms, pick, near, passages]
-    shared = [params.model_dump(), code_digest(modules, ["tokenizers", "pyyaml"]), file_digest(BASE / "tokenizer.json")]
-    return {
-        one.book_id: key_of(file_digest(TEXTS / f"{one.book_id}.jsonl"), book.facts_of(one), shared) for one in shelf
-    }
 
 
 def account(one: ShelfBook, entry: Path | None, failure: str, params: ScenesParams) -> Account:
@@ -60,27 +57,29 @@ def account(one: ShelfBook, entry: Path | None, failure: str, params: ScenesPara
     return Account(one.book_id, "used", "", one.language, len(scenes), words, size)
 
 
-def main() -> None:
-    params, workers = load_params(ScenesParams, "scenes"), load_params(Workers, "workers")
-    rules, store = params.rules(), Keyed("scenes")
-    shelf = [one for one in read_csv(SHELF, ShelfBook) if (TEXTS / f"{one.book_id}.jsonl").exists()]
-    keys = keys_of(shelf, params)
-    fresh = [
-        book.Task(one, TEXTS / f"{one.book_id}.jsonl", BASE, rules) for one in shelf if not store.get(keys[one.book_id])
-    ]
-    failures: dict[str, str] = {}
-    for task, result in map_items(book.pick_book, fresh, workers.limits, workers, "scenes", ["stages.scenes.book"]):
-        if isinstance(result, Failure):
-            failures[task.book.book_id] = result.reason
-        else:
-            store.put(keys[task.book.book_id], partial(book.write_scenes, document=result))
-    entries = {book_id: store.path(key) for book_id, key in keys.items() if book_id not in failures}
-    accounts = [account(b, entries.get(b.book_id), failures.get(b.book_id, ""), params) for b in shelf]
-    used = {one.book_id: files_of(entries[one.book_id])[0] for one in accounts if one.status == "used"}
-    if not used:
+def check(accounts: Sequence[Account]) -> None:
+    """Raise UserError where not one book gave a scene."""
+    if not any(one.status == "used" for one in accounts):
         reasons = Counter(one.reason for one in accounts).most_common(2)
         told = "; ".join(f"{reason} ({count} books)" for reason, count in reasons)
         raise UserError(f"none of {len(accounts)} books gave a scene: {told}; lower scenes.min_tokens")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.scenes", description="Pick the scenes of every book.")
+    parser.add_argument("--calibrate", action="store_true", help=f"measure the shelf and write {scales.TABLE} anew")
+    asked = parser.parse_args()
+    params, workers = load_params(ScenesParams, "scenes"), load_params(Workers, "workers")
+    shelf = [one for one in read_csv(SHELF, ShelfBook) if shelves.text_of(one).exists()]
+    tasks = shelves.tasks_of(shelf, params.rules())
+    if asked.calibrate:
+        print(calibrate.write_table(list(tasks.values()), workers))
+        return
+    failures = shelves.find_finalists(tasks, workers)
+    entries = shelves.write_scenes(tasks, failures)
+    accounts = [account(one, entries.get(one.book_id), failures.get(one.book_id, ""), params) for one in shelf]
+    check(accounts)
+    used = {one.book_id: files_of(entries[one.book_id])[0] for one in accounts if one.status == "used"}
     assemble(OUT, {f"{book_id}.yaml": path for book_id, path in used.items()})
     write_csv(OUT / "accounts.csv", Account, accounts)
     count = sum(one.paragraphs for one in accounts)

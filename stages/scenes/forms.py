@@ -1,6 +1,6 @@
 """Forms: how a scene is written for training, from its own sentences and without any model."""
 
-from stages.scenes.density import CONTRAST, WORD
+from stages.scenes.density import WORD, markers
 from stages.shared.passages import sentences
 
 # The frame of a form in the book's language: (continue the thought, what follows, what stands against it).
@@ -47,7 +47,7 @@ def turning_point(pieces: list[str], language: str) -> int:
 
     Example: ["All is one.", "But it moves.", "So it changes."] -> 1
     """
-    listed = CONTRAST.get(language, frozenset())
+    listed = markers().get(language, {}).get("contrast", frozenset())
     inner = range(1, len(pieces) - 1)
     best = max(inner, key=lambda index: share(pieces[index], listed), default=0)
     return best if best and share(pieces[best], listed) else len(pieces) // 2

@@ -1,10 +1,12 @@
-"""The choice of 1-5 scenes of a book: dense, well formed, spread over the book, no two alike."""
+"""The choice of a book's 1-5 scenes: finalists by text features, then the scenes among them, dense and linked."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stages.scenes.density import density, features, standardize
+from stages.scenes.density import density, features
+from stages.scenes.linkage import Pair, halves
+from stages.scenes.scales import Scale, scored
 from stages.shared.chance import shuffled
 from stages.shared.near import jaccard, shingles
 from stages.shared.passages import Passage, byte_lengths, is_well_formed, passages
@@ -12,28 +14,31 @@ from stages.shared.records import Paragraph
 
 Measure = Callable[[Sequence[str]], list[int]]
 SAMPLE = 40  # paragraphs from which a book's bytes per token are estimated
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A passage with its standardized features and its density."""
-
-    passage: Passage
-    scores: Mapping[str, float]
-    density: float
-    position: float  # where in the book it begins, 0 to 1
+RIVAL = 5  # passages that a rival lies away, at least
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a scene must be: lengths in tokens of the base, number a book, floor of density, least distance."""
+    """What a scene must be: lengths in tokens of the base, numbers a book, floor of quality, likeness, weights."""
 
     min_tokens: int
     max_tokens: int
     per_book: int
+    finalists: int
     floor: float
     likeness: float
     weights: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage with its features, its scores against its language, and its density."""
+
+    passage: Passage
+    features: Mapping[str, float]
+    scores: Mapping[str, float]
+    density: float
+    position: float  # where in the book it begins, 0 to 1
 
 
 def estimator(paragraphs: Sequence[Paragraph], measure: Measure) -> Measure:
@@ -47,41 +52,103 @@ def estimator(paragraphs: Sequence[Paragraph], measure: Measure) -> Measure:
     return lambda pieces: [math.ceil(size / rate) for size in byte_lengths(pieces)]
 
 
-def candidates(paragraphs: Sequence[Paragraph], language: str, rules: Rules, measure: Measure) -> list[Candidate]:
-    """All well-formed passages of a book with their scores against the book's other passages, densest first.
+def cut(paragraphs: Sequence[Paragraph], rules: Rules, measure: Measure) -> list[Passage]:
+    """All passages of a book of about the length of a scene, well formed or not, in the book's order."""
+    return passages(paragraphs, rules.min_tokens, rules.max_tokens, estimator(paragraphs, measure))
 
-    Scores compare a passage with its own book only, so adding a book moves no scene of another.
+
+def candidates(found: Sequence[Passage], language: str, rules: Rules, scale: Scale) -> list[Candidate]:
+    """The well-formed passages of a book with their scores, in the book's order.
+
+    Pieces of paragraphs that are too long for a scene begin or end inside one: they stand only where a book has not
+    as many passages of whole paragraphs as it may have finalists.
     """
-    cut = passages(paragraphs, rules.min_tokens, rules.max_tokens, estimator(paragraphs, measure))
-    whole = [passage for passage in cut if is_well_formed(passage.text, passage.verse)]
-    rows = standardize([features(passage.text, language) for passage in whole])
-    last = max((paragraph.index for paragraph in paragraphs), default=0) or 1
-    found = [
-        Candidate(passage, row, density(row, rules.weights), round(passage.first / last, 4))
-        for passage, row in zip(whole, rows, strict=True)
+    formed = [passage for passage in found if is_well_formed(passage.text)]
+    whole = [passage for passage in formed if not passage.part]
+    kept = whole if len(whole) >= rules.finalists else formed
+    rows = [features(passage.text, language) for passage in kept]
+    last = max((passage.last for passage in found), default=0) or 1
+    return [
+        Candidate(passage, row, scores, density(scores, rules.weights), round(passage.first / last, 4))
+        for passage, row, scores in zip(kept, rows, scored(rows, scale), strict=True)
     ]
-    return sorted(found, key=lambda one: (-one.density, one.passage.first, one.passage.part))
 
 
-def pick(ranked: Sequence[Candidate], rules: Rules, measure: Measure) -> tuple[list[Candidate], Candidate | None]:
-    """The scenes of a book, densest first, and the best candidate that was not taken.
-
-    Every scene has its length in exact tokens. The densest is always taken; a further one must reach the floor,
-    lie at least a tenth of the book from every scene taken, and share less than `likeness` of its five-word runs
-    with each.
-    """
+def finalists(found: Sequence[Candidate], rules: Rules, measure: Measure) -> list[Candidate]:
+    """The candidates that the model is asked about: the densest, spread over the book, of a scene's exact length."""
+    apart = 0.5 / rules.finalists
+    ranked = sorted(found, key=lambda one: (-one.density, one.passage.first, one.passage.part))
     taken: list[Candidate] = []
     for one in ranked:
-        if len(taken) == rules.per_book or (taken and one.density < rules.floor):
+        if len(taken) == rules.finalists:
             break
-        apart = all(is_apart(one, other, rules) for other in taken)
-        if apart and rules.min_tokens <= measure([one.passage.text])[0] <= rules.max_tokens:
+        near = any(abs(one.position - other.position) < apart for other in taken)
+        if not near and rules.min_tokens <= measure([one.passage.text])[0] <= rules.max_tokens:
             taken.append(one)
-    return taken, next((one for one in ranked if one not in taken), None)
+    return taken
 
 
-def is_apart(one: Candidate, other: Candidate, rules: Rules) -> bool:
-    """Whether two candidates are far from each other in the book and in wording."""
-    if abs(one.position - other.position) < 0.1:
-        return False
-    return jaccard(shingles(one.passage.text), shingles(other.passage.text)) < rules.likeness
+def pair_of(one: Passage, found: Sequence[Passage]) -> Pair:
+    """A passage in halves, with the first half of another passage at least RIVAL passages away, chosen by hash."""
+    order = {passage.place: index for index, passage in enumerate(found)}
+    here = order[one.place]
+    others = shuffled((name for name, index in order.items() if abs(index - here) >= RIVAL), "rival", one.place)
+    first, second = halves(one.text)
+    return Pair(first, second, halves(found[order[others[0]]].text)[0] if others else "")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A finalist that the model has read: all its scores, its density with surprisal, and its quality (0 to 1)."""
+
+    candidate: Candidate
+    features: Mapping[str, float]
+    scores: Mapping[str, float]
+    density: float
+    quality: float
+
+
+def judged(some: Sequence[Candidate], bits: Sequence[Mapping[str, float]], rules: Rules, scale: Scale) -> list[Scored]:
+    """The finalists with what the model said of them, best first.
+
+    Quality is the geometric mean of density and linkage (each a share of passages, 0 to 1): a scene is dense and
+    linked. Where a book has no rival to measure linkage against, quality is density alone.
+    """
+    found = []
+    for one, said, row in zip(some, bits, scored(bits, scale), strict=True):
+        dense = density({**one.scores, "surprisal": row["surprisal"]}, rules.weights)
+        quality = math.sqrt(dense * row["linkage"]) if "linkage" in row else dense
+        found.append(Scored(one, {**one.features, **said}, {**one.scores, **row}, dense, round(quality, 3)))
+    return sorted(found, key=lambda item: (-item.quality, item.candidate.passage.first, item.candidate.passage.part))
+
+
+def pick(ranked: Sequence[Scored], rules: Rules) -> tuple[list[Scored], dict[int, str]]:
+    """The scenes of a book, best first, and for each finalist that lost (by its rank) the reason.
+
+    The best is always taken; a further one must reach the share `floor` of its quality, lie at least a tenth of the
+    book from every scene taken, and share less than `likeness` of its five-word runs with each.
+    """
+    taken: list[Scored] = []
+    lost: dict[int, str] = {}
+    for rank, one in enumerate(ranked):
+        if reason := why_not(one, taken, rules):
+            lost[rank] = reason
+        else:
+            taken.append(one)
+    return taken, lost
+
+
+def why_not(one: Scored, taken: Sequence[Scored], rules: Rules) -> str:
+    """Why a finalist is no scene beside those taken; "" where it is one."""
+    if not taken:
+        return ""
+    if one.quality < rules.floor * taken[0].quality:
+        return f"quality {one.quality} is below {rules.floor} of the best"
+    for other in taken:
+        name = other.candidate.passage.place
+        if abs(one.candidate.position - other.candidate.position) < 0.1:
+            return f"within a tenth of the book from {name}"
+        texts = (one.candidate.passage.text, other.candidate.passage.text)
+        if jaccard(*map(shingles, texts)) >= rules.likeness:
+            return f"too much like {name}"
+    return f"{len(taken)} better ones" if len(taken) == rules.per_book else ""

@@ -1,0 +1,85 @@
+"""Linkage: what the base model says of a passage: how surprising it is, and how much its halves belong together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stages.shared.keyed import key_of
+from stages.shared.models import Base
+from stages.shared.passages import sentences
+from stages.shared.scorebook import Scorebook
+from stages.shared.scoring import Request, score
+
+AT_ONCE = 32  # passages between two savings of what the model has said
+BATCH_TOKENS = 2048  # padded tokens run at once
+
+Numbers = dict[str, float]
+Bits = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A passage in two halves, and the first half of another passage of its book ("" where the book has none)."""
+
+    first: str
+    second: str
+    rival: str = ""
+
+
+def halves(text: str) -> tuple[str, str]:
+    """Cut a text at the sentence end nearest to its middle, or in the middle where it is one sentence.
+
+    Example: "All is one. But it moves." -> ("All is one. ", "But it moves.")
+    """
+    ends, size = [], 0
+    for piece in sentences(text)[:-1]:
+        size += len(piece)
+        ends.append(size)
+    cut = min(ends, key=lambda end: abs(2 * end - len(text)), default=len(text) // 2)
+    return text[:cut], text[cut:]
+
+
+def keys_of(pairs: Sequence[Pair], shared: Sequence[object]) -> list[str]:
+    """The key of each pair: its texts, and what all share (base, code)."""
+    return [key_of(shared, one.first, one.second, one.rival) for one in pairs]
+
+
+def requests(pair: Pair, encode: Callable[[str], list[int]]) -> list[Request]:
+    """The sequences to be scored: the passage, and its second half behind the rival's first half."""
+    first, second = encode(pair.first), encode(pair.second)
+    whole = [Request(tuple(first + second))]
+    if not pair.rival:
+        return whole
+    rival = encode(pair.rival)
+    return [*whole, Request(tuple(rival + second), len(rival))]
+
+
+def measure(pairs: Sequence[Pair], keys: Sequence[str], base: Base, book: Scorebook) -> None:
+    """Score pairs with the base and keep the numbers; a killed run goes on behind the last group it kept.
+
+    surprisal: bits per byte of the passage. linkage: bits per byte that its own first half saves the second half,
+    against the rival's first half; absent where there is no rival.
+    """
+
+    def encode(text: str) -> list[int]:
+        return list(base.tokenizer.encode(text, add_special_tokens=False))
+
+    for begin in range(0, len(pairs), AT_ONCE):
+        group = pairs[begin : begin + AT_ONCE]
+        asked = [requests(pair, encode) for pair in group]
+        flat = [one for some in asked for one in some]
+        bits = iter(score(base.model, base.prefix, flat, batch_tokens=BATCH_TOKENS))
+        found = [numbers(pair, [next(bits).bits for _ in some]) for pair, some in zip(group, asked, strict=True)]
+        book.put(dict(zip(keys[begin : begin + AT_ONCE], found, strict=True)))
+
+
+def numbers(pair: Pair, bits: Sequence[Bits]) -> Numbers:
+    """Surprisal and linkage from the bits of each token of the passage, and of its second half behind the rival."""
+    size, half = (len(text.encode("utf-8")) for text in (pair.first + pair.second, pair.second))
+    found = {"surprisal": round(float(bits[0].sum()) / size, 3)}
+    if pair.rival:
+        own = bits[0][len(bits[0]) - len(bits[1]) :]
+        found["linkage"] = round(float(bits[1].sum() - own.sum()) / half, 3)
+    return found
