@@ -1,4 +1,5 @@
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stages import base
 from stages.evaluate import __main__ as evaluate
 from stages.evaluate import adapters, cell, conditions
 from stages.shared import models, scoring
+from stages.shared.progress import Progress
 from stages.shared.scoring import Request
 
 
@@ -183,7 +185,9 @@ def probe_of(count: int) -> cell.Probe:
 
 
 def score(base: models.Base, model: Any, probe: cell.Probe, reference: cell.Cell | None) -> cell.Cell:
-    return cell.score_cell(model, base, probe, evaluate.encoder(base), reference, 8, 256, lambda tokens: None)
+    return cell.score_cell(
+        model, base, probe, evaluate.encoder(base), reference, 8, 256, lambda total: Progress("test", total)
+    )
 
 
 def test_a_cell_has_every_score_and_an_adapter_scaled_by_zero_is_the_base(tiny: models.Base, tmp_path: Path) -> None:

@@ -116,19 +116,16 @@ class Scorer:
         self.base = base = self.base or models.load_base(BASE)
         model = adapters.load(base, folder) if folder else base.model
         encode = encoder(base)
-        requests = [one.request for one in cell.plan(self.probe, encode)]
-        total = scoring.tokens_to_run(base.prefix, requests, self.params.batch_tokens)
-        with Progress(f"evaluate {label}", total, "token") as progress:
-            found = cell.score_cell(
-                model,
-                base,
-                self.probe,
-                encode,
-                read_cell(reference) if reference else None,
-                self.params.chain_tokens,
-                self.params.batch_tokens,
-                progress.step,
-            )
+        found = cell.score_cell(
+            model,
+            base,
+            self.probe,
+            encode,
+            read_cell(reference) if reference else None,
+            self.params.chain_tokens,
+            self.params.batch_tokens,
+            lambda total: Progress(f"evaluate {label}", total, "token"),
+        )
         write_cell(found, out)
 
 

@@ -12,6 +12,7 @@ from stages.evaluate import conditions
 from stages.evaluate.conditions import Condition, Encode
 from stages.shared import scoring
 from stages.shared.models import Base
+from stages.shared.progress import Progress
 
 PREFIX = 50  # tokens that the base is given of a text that it may know by heart
 LEAST_BEHIND = 11  # tokens that must follow for a run to say anything
@@ -66,9 +67,12 @@ def score_cell(
     reference: Cell | None,
     chain_tokens: int,
     batch_tokens: int,
-    tell: Callable[[int], None],
+    follow: Callable[[int], Progress],
 ) -> Cell:
-    """Score one model; `reference` is the base's own cell (None while the base itself is scored)."""
+    """Score one model; `reference` is the base's own cell (None while the base itself is scored).
+
+    `follow` makes the progress line of so many tokens, which are known once the chains are written.
+    """
     chained = [row for row in probe.items if row["item"] in probe.chained]
     chains = write_chains(model, base, chained, chain_tokens)
     theirs = reference.chains if reference else chains
@@ -77,7 +81,8 @@ def score_cell(
         asked += conditions.chain(row, chains[row["item"]], theirs[row["item"]], encode)
     requests = [one.request for one in asked]
     keep = [keeps_states(one, probe) for one in asked]
-    found = scoring.score(model, base.prefix, requests, keep, batch_tokens, tell, firsts=reference is None)
+    with follow(scoring.tokens_to_run(base.prefix, requests, batch_tokens)) as progress:
+        found = scoring.score(model, base.prefix, requests, keep, batch_tokens, progress.step, firsts=reference is None)
     rows = [
         row_of(one, float(np.round(scored.total, 4)), len(scored.bits))
         for one, scored in zip(asked, found, strict=True)
