@@ -11,7 +11,7 @@ from stages.shared.passages import is_well_formed
 from stages.shared.records import read_paragraphs
 from stages.shared.workers import Failure, Workers, map_items
 
-PER_BOOK, PER_LANGUAGE = 12, 300  # passages that are measured, at most
+PER_BOOK, PER_LANGUAGE = 30, 80  # passages measured, at most: of a book by its text, of a language by the model
 
 Sample = tuple[list[dict[str, float]], list[linkage.Pair]]
 
