@@ -185,9 +185,7 @@ def probe_of(count: int) -> cell.Probe:
 
 
 def score(base: models.Base, model: Any, probe: cell.Probe, reference: cell.Cell | None) -> cell.Cell:
-    return cell.score_cell(
-        model, base, probe, evaluate.encoder(base), reference, 8, 256, lambda total: Progress("test", total)
-    )
+    return cell.score_cell(model, base, probe, evaluate.encoder(base), reference, 8, 256, partial(Progress, "test"))
 
 
 def test_a_cell_has_every_score_and_an_adapter_scaled_by_zero_is_the_base(tiny: models.Base, tmp_path: Path) -> None:
