@@ -185,8 +185,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     twin = Account("book-003", "rejected", "same work as probe-001 of the probe")
     write_csv(Path("data/tiers/accounts.csv"), Account, [twin])
     Path("data/probe/books.csv").write_text("book_id\n" + "\n".join(names[:6]) + "\n")
-    failed = "scene_id,book_id,reason\ns1,book-001,licence\ns2,book-001,licence\ns3,book-002,licence\n"
-    Path("data/validate/rejected.csv").write_text(failed)
+    failed = Account("book-001", "rejected", "all its scenes failed validation")
+    write_csv(Path("data/validate/accounts.csv"), Account, [failed, Account("book-002", "used", "", "en", 1)])
     Path("metrics/bookmap.json").write_text('{"core_missing": 90, "fractal_missing": 9900, "core_here": 10}')
     params = "probe:\n  language: en\nsaturation:\n" + "".join(
         f"  {name}: {value}\n" for name, value in SETTINGS.model_dump().items()

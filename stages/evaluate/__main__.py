@@ -1,6 +1,6 @@
 """Score every cell on the probe: prediction, explanation, order, chain of thought, divergence, forgetting.
 
-Reads   data/base/, data/probe/, data/scenes/, data/train/, params.yaml (evaluate)
+Reads   data/base/, data/probe/, data/validate/scenes.jsonl, data/train/, params.yaml (evaluate)
 Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json
 Run     python -m stages.evaluate
         python -m stages.evaluate --adapter FOLDER [--items FILE]   score any PEFT adapter of this base on the probe
@@ -26,9 +26,9 @@ from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
 from stages.shared.records import write_json
-from stages.shared.scenefile import read_scenes
+from stages.shared.scenefile import accepted_scenes
 
-BASE, PROBE, SCENES = Path("data/base"), Path("data/probe"), Path("data/scenes")
+BASE, PROBE, SCENES = Path("data/base"), Path("data/probe"), Path("data/validate/scenes.jsonl")
 TRAINED, OUT = Path("data/train"), Path("data/evaluate")
 LIBRARIES = ["torch", "transformers", "peft", "numpy"]
 
@@ -57,13 +57,18 @@ def read_probe(books: Mapping[str, Mapping[str, str]], params: EvaluateParams) -
     ordered = some_of_each([row for row in items if row["middle"]], params.explained_per_book, "ordered")
     stated = some_of_each(items, params.states_per_book, "states")
     chained = frozenset(shuffled(explained, "chained")[: params.chained])
-    scenes = []
-    for book, facts in books.items():
-        path = SCENES / f"{book}.yaml"
-        if facts["half"] in params.halves and path.exists():
-            picked = read_scenes(path)[: params.scenes_per_book]
-            scenes += [{"item": scene.scene_id, "book_id": book, "text": scene.text} for scene in picked]
+    scenes = picked_scenes([book for book in books if books[book]["half"] in params.halves], params.scenes_per_book)
     return cell.Probe(items, scenes, read_lines(PROBE / "control.jsonl"), explained, ordered, chained, stated)
+
+
+def picked_scenes(books: Sequence[str], count: int) -> list[dict[str, str]]:
+    """The first `count` accepted scenes of each book, as items."""
+    accepted = accepted_scenes(SCENES) if count else {}
+    return [
+        {"item": scene.scene_id, "book_id": book, "text": scene.text}
+        for book in books
+        for scene in accepted.get(book, [])[:count]
+    ]
 
 
 def some_of_each(items: Sequence[Mapping[str, Any]], count: int, name: str) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Curves, intervals and the verdict in books, from the items table.
 
 Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shelf.csv, data/extract/accounts.csv,
-        data/scenes/accounts.csv, data/validate/rejected.csv, metrics/bookmap.json,
+        data/scenes/accounts.csv, data/validate/accounts.csv, metrics/bookmap.json,
         params.yaml (saturation, probe.language)
 Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
         metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg,

@@ -11,7 +11,7 @@ from stages.shared.records import Account, ShelfBook, read_csv
 
 SHELF, BOOKMAP = Path("data/shelf.csv"), Path("metrics/bookmap.json")
 TEXTS, SCENES = Path("data/extract/accounts.csv"), Path("data/scenes/accounts.csv")
-REJECTED, READ = Path("data/validate/rejected.csv"), Path("data/tiers/accounts.csv")
+GATE, READ = Path("data/validate/accounts.csv"), Path("data/tiers/accounts.csv")
 PROBE = Path("data/probe/books.csv")
 
 
@@ -45,38 +45,30 @@ class Fates:
 
 def read_fates() -> Fates:
     """Follow every book of the shelf through the accounts of the stages."""
-    for path in (SHELF, TEXTS, SCENES, REJECTED, READ, PROBE, BOOKMAP):
+    for path in (SHELF, TEXTS, SCENES, GATE, READ, PROBE, BOOKMAP):
         if not path.exists():
             raise UserError(f"{path} is missing; run `dvc repro`")
     shelf = read_csv(SHELF, ShelfBook)
-    refused = {
-        row.book_id: row.reason for path in (READ, TEXTS) for row in read_csv(path, Account) if row.status == "rejected"
-    }
-    scenes = {row.book_id: row for row in read_csv(SCENES, Account)}
-    with REJECTED.open(encoding="utf-8", newline="") as stream:
-        failed = Counter(row["book_id"] for row in csv.DictReader(stream))
+    accounts = [row for path in (READ, GATE, SCENES, TEXTS) for row in read_csv(path, Account)]
+    refused = {row.book_id: row.reason for row in accounts if row.status == "rejected"}
+    known = {row.book_id for row in accounts}
     with PROBE.open(encoding="utf-8", newline="") as stream:
         probe = {row["book_id"] for row in csv.DictReader(stream)}
-    books = tuple(fate_of(book, probe, refused, scenes, failed) for book in shelf)
+    books = tuple(fate_of(book, probe, refused, known) for book in shelf)
     bookmap = json.loads(BOOKMAP.read_text(encoding="utf-8"))
     return Fates(books, sum(count for name, count in bookmap.items() if name.endswith("_missing")))
 
 
-def fate_of(
-    book: ShelfBook, probe: set[str], refused: dict[str, str], scenes: dict[str, Account], failed: Counter[str]
-) -> Fate:
+def fate_of(book: ShelfBook, probe: set[str], refused: dict[str, str], known: set[str]) -> Fate:
     """The first stage that lost the book decides."""
-    account = scenes.get(book.book_id)
     if book.status != "here":
         end = (book.status, book.reason or "no file here")
     elif book.book_id in probe:
         end = ("probe", "")
     elif book.book_id in refused:
         end = ("rejected", refused[book.book_id])
-    elif account is None or account.status == "rejected":
-        end = ("rejected", account.reason if account else "gave no text to pick scenes from")
-    elif account.paragraphs and failed[book.book_id] >= account.paragraphs:
-        end = ("rejected", "all its scenes failed validation")
+    elif book.book_id not in known:
+        end = ("rejected", "gave no text to pick scenes from")
     else:
         end = ("used", "")
     return Fate(book.book_id, book.title, book.author, *end)

@@ -1,6 +1,6 @@
 """Plan every reading: orders, draws, nested rungs and arms, and the texts each book is read in.
 
-Reads   data/shelf.csv, data/extract/, data/scenes/, data/validate/rejected.csv, data/probe/, data/base/tokenizer.json,
+Reads   data/shelf.csv, data/extract/, data/validate/scenes.jsonl, data/probe/, data/base/tokenizer.json,
         params.yaml (tiers)
 Writes  data/tiers/readings.csv, data/tiers/orders/*.csv, data/tiers/{core,orbit,fractal}.jsonl,
         data/tiers/controls/<arm>.jsonl (half_books and quarter_books: <reading>.jsonl), data/tiers/accounts.csv,
@@ -8,7 +8,6 @@ Writes  data/tiers/readings.csv, data/tiers/orders/*.csv, data/tiers/{core,orbit
 Run     python -m stages.tiers
 """
 
-import csv
 import dataclasses
 import json
 import shutil
@@ -21,25 +20,14 @@ from stages.shared.errors import run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
 from stages.shared.records import TIERS, Account, ShelfBook, read_csv, write_csv
-from stages.shared.scenefile import Scene, all_scenes
+from stages.shared.scenefile import accepted_scenes
 from stages.tiers import arms, breadth, held, readings, seed
 from stages.tiers.settings import TiersParams, check
 
-SHELF, TEXTS, SCENES = Path("data/shelf.csv"), Path("data/extract"), Path("data/scenes")
-PROBE, REJECTED, BASE = Path("data/probe"), Path("data/validate/rejected.csv"), Path("data/base")
+SHELF, TEXTS, SCENES = Path("data/shelf.csv"), Path("data/extract"), Path("data/validate/scenes.jsonl")
+PROBE, BASE = Path("data/probe"), Path("data/base")
 OUT, SEED_100 = Path("data/tiers"), Path("data/ltm_seed_100.yaml")
 LOCK = Path("requirements.lock")
-
-
-def accepted_scenes() -> dict[str, list[Scene]]:
-    """The scenes of each book that validation did not reject, densest first."""
-    with REJECTED.open(encoding="utf-8", newline="") as stream:
-        rejected = {row["scene_id"] for row in csv.DictReader(stream)}
-    found: dict[str, list[Scene]] = {}
-    for scene in all_scenes(SCENES):
-        if scene.scene_id not in rejected:
-            found.setdefault(scene.book_id, []).append(scene)
-    return found
 
 
 def write_texts(path: Path, texts: Iterable[arms.Text]) -> None:
@@ -86,7 +74,7 @@ def main() -> None:
     params = load_params(TiersParams, "tiers")
     check(params)
     measure = token_counter(BASE)
-    shelf, scenes = read_csv(SHELF, ShelfBook), accepted_scenes()
+    shelf, scenes = read_csv(SHELF, ShelfBook), accepted_scenes(SCENES)
     reasons, items = held.held_out(shelf, scenes, PROBE, TEXTS), held.read_items(PROBE)
     books = [book for book in shelf if book.book_id in scenes and book.book_id not in reasons]
     texts = {
