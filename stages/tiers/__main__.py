@@ -14,8 +14,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import yaml
-
 from stages.shared.errors import run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
@@ -94,7 +92,7 @@ def main() -> None:
     write_controls(rows, supply)
     write_csv(OUT / "accounts.csv", Account, accounts(shelf, reasons, scenes))
     seeds = seed.seed_100({b.book_id: scenes[b.book_id] for b in books}, [b.book_id for b in shelf])
-    SEED_100.write_text(yaml.safe_dump(seeds, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8")
+    seed.write_seed(SEED_100, seeds)
     tokens = sum(one.tokens for book in texts.values() for one in book)
     print(f"tiers: {len(books)} books to read, {tokens} tokens, {len(rows)} readings, rungs {rows[0][1].rungs}")
 
