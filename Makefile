@@ -41,6 +41,7 @@ bench: .venv/peers
 	python -m benchmarks.training
 	python -m benchmarks.scoring
 	python -m benchmarks.trunk
+	python -m benchmarks.gate
 	@python -m benchmarks.table
 
 .venv/peers: .venv/ready requirements-peers.lock

@@ -101,6 +101,7 @@ def new_project(folder: Path, params: dict[str, Any]) -> Path:
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "data/catalogue", folder / "data/catalogue")
+    shutil.copy(ROOT / "data/curation.yaml", folder / "data")
     (folder / "data/library").mkdir()
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run(folder, "dvc", "init", "--no-scm", "-q")

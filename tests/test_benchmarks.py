@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, prose, run
 
-from benchmarks import material, parts, peers, rows, table, training, trunk
+from benchmarks import gate, material, parts, peers, rows, table, training, trunk
 from benchmarks.rows import Figure, Row
 from stages import base
 from stages.shared.errors import UserError
@@ -140,6 +140,13 @@ def test_ours_and_the_harness_score_an_adapter_alike(small: Path) -> None:
     ours = parts.run("benchmarks.scoring", "ours", folders=material.trained(1), passages=3)
     theirs = parts.run("benchmarks.scoring", "theirs", folder=material.trained(1)[0], passages=3, batch=2)
     assert ours["bits"] == pytest.approx(theirs["bits"], abs=1e-3)
+
+
+def test_the_gate_accepts_every_scene_that_is_made_for_it(tmp_path: Path) -> None:
+    gate.make(tmp_path, 30)
+    assert parts.run("benchmarks.gate", "gate", folder=str(tmp_path))["peak"] > 0
+    assert json.loads((tmp_path / "metrics/validate.json").read_text())["accepted"] == 30
+    assert parts.run("benchmarks.gate", "ours", folder=str(tmp_path))["seconds"] > 0
 
 
 def test_the_start_of_a_reading_ends_before_its_first_step(small: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from stages.evaluate import __main__ as evaluate
 from stages.evaluate import adapters, cell, conditions
 from stages.shared import models, scoring
 from stages.shared.progress import Progress
+from stages.shared.scenefile import Scene, write_accepted
 from stages.shared.scoring import Request
 
 
@@ -213,3 +214,17 @@ def test_a_cell_survives_the_store(tiny: models.Base, tmp_path: Path) -> None:
     assert again.rows == found.rows
     assert again.chains == found.chains
     assert (again.states == found.states).all()
+
+
+def test_the_second_stratum_is_of_scenes_that_passed_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "SCENES", tmp_path / "scenes.jsonl")
+    facts: dict[str, Any] = dict.fromkeys(("title", "author", "language", "tier", "category", "kind", "chapter"), "x")
+    numbers: dict[str, Any] = dict.fromkeys(("density", "tokens", "words", "bytes", "first", "last", "page"), 1)
+    scenes = [
+        Scene(f"{book}-p{n}", book, **facts, **numbers, rank=n, sha256="", forms={"passage": f"{book} {n}"})
+        for book in ("a", "b")
+        for n in (2, 0, 1)  # one that a person pinned comes first
+    ]
+    write_accepted(tmp_path / "scenes.jsonl", scenes)
+    found = evaluate.picked_scenes(["b", "c"], 2)
+    assert found == [{"item": f"b-p{n}", "book_id": "b", "text": f"b {n}"} for n in (2, 0)]

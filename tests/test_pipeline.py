@@ -211,6 +211,26 @@ def test_one_more_book_is_one_more_book(project: Path) -> None:
             assert (name in kept) == (rung < place)
 
 
+def test_what_a_person_decides_reaches_what_is_read_and_leaves_the_picked_scenes(project: Path) -> None:
+    picked, file = digest(project / "data/scenes"), project / "data/curation.yaml"
+    shown = yaml.safe_load((project / "data/ltm_seed_100.yaml").read_text())["scenes"]
+    dropped, replaced = (
+        {"scene": one["scene"], "sha256": hashlib.sha256(one["text"].encode()).hexdigest(), "why": "a test"}
+        for one in (shown[0], shown[-1])
+    )
+    text = " ".join(prose(555, 2))
+    decisions = [dropped | {"do": "drop"}, replaced | {"do": "replace", "text": text}]
+    file.write_text(yaml.safe_dump({"schema": 1, "scenes": decisions}))
+    told = run(project, "dvc", "repro", "tiers")
+    assert "Stage 'scenes' didn't change" in told and "is stale" not in told
+    after = {one["scene"]: one for one in yaml.safe_load((project / "data/ltm_seed_100.yaml").read_text())["scenes"]}
+    assert dropped["scene"] not in after
+    assert after[replaced["scene"]]["text"] == text
+    read = "".join(path.read_text() for path in (project / "data/tiers").glob("*.jsonl"))
+    assert f"{dropped['scene']}:" not in read
+    assert digest(project / "data/scenes") == picked
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

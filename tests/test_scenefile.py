@@ -1,11 +1,13 @@
 """The file of a book's scenes: its schema, and files that are hostile, damaged or of another version."""
 
+import json
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from conftest import ROOT, prose
@@ -176,6 +178,14 @@ def test_a_field_that_a_later_pipeline_adds_is_ignored(tmp_path: Path) -> None:
 def test_the_schema_in_the_repository_is_that_of_the_records() -> None:
     kept = (ROOT / "stages/shared/scene.schema.json").read_text()
     assert kept == scenefile.schema_text(), "run python -m stages.shared.scenefile > stages/shared/scene.schema.json"
+
+
+@pytest.mark.parametrize("changed", [{"tokens": "many"}, {"forms": {}}, {"place": {"chapter": "", "page": None}}])
+def test_the_schema_says_what_the_reader_says(changed: dict[str, Any]) -> None:
+    schema = json.loads(scenefile.schema_text())
+    jsonschema.validate(a_document(), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(a_document(**changed), schema)
 
 
 def test_accepted_scenes_read_back(tmp_path: Path) -> None:

@@ -308,6 +308,13 @@ def test_a_stale_decision_is_told_with_its_number(folder: Path, capsys: pytest.C
     assert "own-0009-p1,drop,stale" in (folder / "data/validate/curation.csv").read_text()
 
 
+def test_decisions_that_leave_nothing_are_told(folder: Path) -> None:
+    entries = [decision(scene(n), "drop").model_dump(exclude_none=True, exclude={"forms"}) for n in range(1, 5)]
+    (folder / "data/curation.yaml").write_text(yaml.safe_dump({"schema": 1, "scenes": entries}))
+    with pytest.raises(UserError, match=r"data/curation.yaml drops all 4 scenes"):
+        stage.main()
+
+
 def test_the_same_scenes_give_the_same_bytes(folder: Path) -> None:
     def outputs() -> dict[str, bytes]:
         stage.main()

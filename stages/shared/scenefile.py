@@ -6,7 +6,6 @@ version; a field that goes or changes its meaning raises SCHEMA.
 Run     python -m stages.shared.scenefile > stages/shared/scene.schema.json
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -181,7 +180,7 @@ def scene_of(book: BookPart, part: ScenePart, rank: int) -> Scene:
 def write_accepted(path: Path, scenes: Iterable[Scene]) -> None:
     """Write the scenes that passed the gate, one JSON object a line."""
     with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(dataclasses.asdict(scene), ensure_ascii=False) + "\n" for scene in scenes)
+        stream.writelines(json.dumps(vars(scene), ensure_ascii=False) + "\n" for scene in scenes)
 
 
 def accepted_scenes(path: Path) -> dict[str, list[Scene]]:

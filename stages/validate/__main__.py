@@ -56,6 +56,8 @@ def passed(scenes: list[Scene], refused: dict[str, str], params: ValidateParams)
     """Apply the decisions and run the suite."""
     decisions = curation.read_decisions(CURATION)
     curated = curation.apply(scenes, decisions, tokens)
+    if not curated.scenes:
+        raise UserError(f"{CURATION} drops all {len(scenes)} scenes; leave some of them")
     table = frame(curated.scenes, params)
     outcomes = suite.check(table, params, suite.read_rules())
     return Gate(curated, refused, outcomes, suite.reasons(outcomes, table, curated.pinned))

@@ -76,10 +76,6 @@ class Curated:
         """The ids of the pinned scenes."""
         return frozenset(scene.scene_id for scene in self.scenes if scene.curated == "pinned")
 
-    def why(self, scene_id: str) -> str:
-        """Why a person decided about a scene."""
-        return next(one.decision.why for one in self.decisions if one.decision.scene == scene_id)
-
 
 def read_decisions(path: Path) -> list[Decision]:
     """Read data/curation.yaml; raises UserError with the line or the number of the entry."""

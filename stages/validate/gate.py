@@ -64,8 +64,9 @@ class Gate:
     def rejected(self) -> list[Rejection]:
         """Everything that is not read: refused files, scenes dropped by a person, scenes that fail a rule."""
         files = [Rejection("", book, REFUSED + reason) for book, reason in self.refused.items()]
+        why = {one.decision.scene: one.decision.why for one in self.curated.decisions}
         dropped = [
-            Rejection(name, scene.book_id, f"dropped by a person: {self.curated.why(name)}")
+            Rejection(name, scene.book_id, f"dropped by a person: {why[name]}")
             for name, scene in self.curated.dropped.items()
         ]
         return sorted([*files, *dropped, *self.failed], key=lambda one: (one.book_id, one.scene_id))
