@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 from conftest import ROOT, prose
 
 from stages.shared.errors import UserError
+from stages.shared.passages import sentences
+from stages.shared.records import Paragraph, write_paragraphs
 from stages.shared.scenefile import Scene, accepted_scenes
 from stages.validate import __main__ as stage
 from stages.validate import curation, page, suite
@@ -30,8 +33,14 @@ def scene(seed: int, **changed: Any) -> Scene:
     return dataclasses.replace(made, **changed)
 
 
-def gate(*scenes: Scene, decisions: tuple[curation.Decision, ...] = (), **refused: str) -> Gate:
-    curated = curation.apply(scenes, decisions, lambda texts: [len(text.split()) for text in texts])
+def words(texts: Sequence[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+def gate(
+    *scenes: Scene, decisions: tuple[curation.Decision, ...] = (), texts: Path = Path("none"), **refused: str
+) -> Gate:
+    curated = curation.apply(scenes, decisions, texts, words)
     table = frame(curated.scenes, PARAMS)
     outcomes = suite.check(table, PARAMS, suite.read_rules())
     return Gate(curated, refused, outcomes, suite.reasons(outcomes, table, curated.pinned))
@@ -144,6 +153,37 @@ def test_a_pin_waives_the_rules_and_comes_first_in_its_book() -> None:
     assert [one.scene_id for one in found.accepted] == ["own-0001-p9", "own-0001-p1"]
     assert found.accepted[0].curated == "pinned"
     assert found.summary()["passed"]["length in tokens"] == {"core": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("p2", lambda texts: texts[2]),
+        ("p2-4", lambda texts: f"{texts[2]}\n\n{texts[4]}"),
+        ("p5.2", lambda texts: "".join(sentences(texts[5])[2:4]).strip()),
+    ],
+)
+def test_a_pin_brings_back_a_scene_that_is_not_picked_now(
+    place: str, expected: Callable[[list[str]], str], tmp_path: Path
+) -> None:
+    texts = prose(31, 8)
+    kinds = ["note" if index == 3 else "prose" for index in range(8)]
+    rows = [Paragraph(index, "Two", 7, kinds[index], text) for index, text in enumerate(texts)]
+    write_paragraphs(tmp_path / "own-0001.jsonl", rows)
+    gone = scene(1, scene_id=f"own-0001-{place}", text=expected(texts))
+    found = gate(scene(1), decisions=(decision(gone, "pin"),), texts=tmp_path)
+    back = found.accepted[0]
+    assert (back.scene_id, back.text, back.chapter, back.page) == (gone.scene_id, gone.text, "Two", 7)
+    assert (back.curated, back.tokens, back.sha256) == ("pinned", len(back.text.split()), gone.sha256)
+    assert [one.scene_id for one in found.accepted[1:]] == ["own-0001-p1"]
+
+
+@pytest.mark.parametrize("name", ["own-0001-p2", "own-0001-p99", "own-0009-p1", "../own-0001-p2", "own-0001", ""])
+def test_a_pin_on_what_is_nowhere_is_stale(name: str, tmp_path: Path) -> None:
+    write_paragraphs(tmp_path / "own-0001.jsonl", [Paragraph(2, "", None, "prose", "Another text.")])
+    found = gate(scene(1), decisions=(decision(scene(1, scene_id=name), "pin"),), texts=tmp_path)
+    assert found.accepted == [scene(1)]
+    assert found.decisions[0].reason == "no such scene is picked now, and its book has no such text there"
 
 
 def test_of_two_scenes_alike_the_pinned_one_stays() -> None:

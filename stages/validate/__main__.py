@@ -1,6 +1,7 @@
 """The gate: what a person decided about scenes is applied, and what fails a rule is rejected with its reasons.
 
-Reads   data/scenes/, data/curation.yaml, data/base/tokenizer.json (where a text was replaced), params.yaml (validate)
+Reads   data/scenes/, data/curation.yaml, params.yaml (validate); where people changed a text or pinned a scene that is
+        not picked now: data/extract/, data/base/tokenizer.json
 Writes  data/validate/scenes.jsonl (the accepted scenes: what every later stage reads), data/validate/rejected.csv,
         data/validate/curation.csv, data/validate/accounts.csv, data/validate/docs.html, metrics/validate.json
 Run     python -m stages.validate
@@ -20,7 +21,8 @@ from stages.validate import curation, page, suite
 from stages.validate.gate import Gate, Rejection, State
 from stages.validate.table import ValidateParams, frame
 
-SCENES, CURATION, BASE = Path("data/scenes"), Path("data/curation.yaml"), Path("data/base")
+SCENES, CURATION = Path("data/scenes"), Path("data/curation.yaml")
+TEXTS, BASE = Path("data/extract"), Path("data/base")
 OUT, METRICS = Path("data/validate"), Path("metrics/validate.json")
 
 
@@ -48,14 +50,14 @@ def read_folder(folder: Path) -> tuple[list[Scene], dict[str, str]]:
 
 
 def tokens(texts: Sequence[str]) -> list[int]:
-    """The tokens of each text in the base; the tokenizer is loaded where a text was replaced."""
+    """The tokens of each text in the base; the tokenizer is loaded where a decision needs it."""
     return token_counter(BASE)(texts)
 
 
 def passed(scenes: list[Scene], refused: dict[str, str], params: ValidateParams) -> Gate:
     """Apply the decisions and run the suite."""
     decisions = curation.read_decisions(CURATION)
-    curated = curation.apply(scenes, decisions, tokens)
+    curated = curation.apply(scenes, decisions, TEXTS, tokens)
     if not curated.scenes:
         raise UserError(f"{CURATION} drops all {len(scenes)} scenes; leave some of them")
     table = frame(curated.scenes, params)

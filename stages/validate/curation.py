@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stages.shared.errors import UserError
 from stages.shared.plainyaml import Refusal, read_yaml
 from stages.shared.scenefile import QaPart, Scene, told
+from stages.validate import pins
 
 SCHEMA = 1
 MOST_BYTES, MOST_VALUES = 64 << 20, 1_000_000
@@ -111,22 +112,48 @@ def check_once(path: Path, decisions: Sequence[Decision]) -> None:
             raise UserError(f"{path}, entry {number}: entry {earlier} decides about {one.scene} too; keep one of them")
 
 
-def apply(scenes: Sequence[Scene], decisions: Sequence[Decision], measure: Measure) -> Curated:
-    """Apply every decision that is not stale; `measure` counts the tokens of a text."""
+def apply(scenes: Sequence[Scene], decisions: Sequence[Decision], texts: Path, measure: Measure) -> Curated:
+    """Apply every decision that is not stale; `texts` has the books' paragraphs, `measure` counts tokens of texts."""
+    books = {scene.book_id: scene for scene in scenes}
     by_id = {scene.scene_id: scene for scene in scenes}
+    missing = [one for one in decisions if one.do == "pin" and one.scene not in by_id]
+    brought = [scene for one in missing if (scene := brought_back(one, books, texts, measure))]
+    by_id |= {scene.scene_id: scene for scene in brought}
     applied = [Applied(one, stale(one, by_id)) for one in decisions]
     live = {one.decision.scene: one.decision for one in applied if not one.stale}
     dropped = {name: by_id[name] for name, one in live.items() if one.do == "drop"}
-    kept = [changed(scene, live.get(scene.scene_id), measure) for scene in scenes if scene.scene_id not in dropped]
+    left = [scene for scene in [*scenes, *brought] if scene.scene_id not in dropped]
+    kept = [changed(scene, live.get(scene.scene_id), measure) for scene in left]
     kept.sort(key=lambda scene: (scene.book_id, scene.curated != "pinned"))
     return Curated(kept, dropped, applied)
+
+
+def brought_back(pin: Decision, books: Mapping[str, Scene], texts: Path, measure: Measure) -> Scene | None:
+    """A pinned scene that is not picked any more, from its book's paragraphs; `books` has a scene of each book."""
+    book = books.get(pins.book_of(pin.scene))
+    found = pins.find(pin.scene, pin.sha256, texts) if book else None
+    if not book or not found:
+        return None
+    text, run = found
+    scene = dataclasses.replace(
+        book,
+        scene_id=pin.scene,
+        kind="dense",
+        reason="not picked now",
+        density=0.0,
+        chapter=run[0].chapter,
+        page=run[0].page,
+        first=run[0].index,
+        last=run[-1].index,
+    )
+    return with_text(scene, text, {}, measure)
 
 
 def stale(decision: Decision, scenes: Mapping[str, Scene]) -> str:
     """Why a decision cannot be applied, empty where it can."""
     scene = scenes.get(decision.scene)
     if scene is None:
-        return "no such scene is picked now"
+        return "no such scene is picked now" + (", and its book has no such text there" if decision.do == "pin" else "")
     digest = digest_of(scene.text)
     if digest == decision.sha256:
         return ""
@@ -139,15 +166,19 @@ def changed(scene: Scene, decision: Decision | None, measure: Measure) -> Scene:
         return scene
     if decision.text is None:
         return dataclasses.replace(scene, curated="pinned")
-    text = decision.text.strip("\n")
+    replaced = dataclasses.replace(scene, curated="replaced")
+    return with_text(replaced, decision.text.strip("\n"), decision.forms.model_dump(exclude_none=True), measure)
+
+
+def with_text(scene: Scene, text: str, forms: Mapping[str, Any], measure: Measure) -> Scene:
+    """A scene with another passage, measured anew, in no other forms than these."""
     return dataclasses.replace(
         scene,
-        curated="replaced",
         tokens=measure([text])[0],
         words=len(WORD.findall(text)),
         bytes=len(text.encode("utf-8")),
         sha256=digest_of(text),
-        forms={"passage": text} | decision.forms.model_dump(exclude_none=True),
+        forms={"passage": text, **forms},
     )
 
 
