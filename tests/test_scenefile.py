@@ -1,8 +1,10 @@
 """The file of a book's scenes: its schema, and files that are hostile, damaged or of another version."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,23 @@ def test_the_schema_says_what_the_reader_says(changed: dict[str, Any]) -> None:
     jsonschema.validate(a_document(), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(a_document(**changed), schema)
+
+
+PIECES = [b"&a ", b"*a", b"!!python/name:x ", b"<<: ", b"\t", b"\0", b"\xff", b'"', b"'", b"|", b">", b"[", b"{", b"? ",
+          b"---\n", b"...\n", b"%TAG ! x\n", b"\xe2\x80\xa8", b"\x85", b".nan", b"~", b"- ", b"\r", b""]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(PIECES), st.integers(0, 30)), min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(damages: list[tuple[float, bytes, int]]) -> None:
+    content = yaml.safe_dump(a_document(), sort_keys=False).encode()
+    for share, piece, lost in damages:
+        place = int(share * len(content))
+        content = content[:place] + piece + content[place + lost :]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "own-0001.yaml"
+        path.write_bytes(content)
+        with contextlib.suppress(Refusal):
+            assert all(isinstance(scene, scenefile.Scene) for scene in scenefile.load_scenes(path))
 
 
 def test_accepted_scenes_read_back(tmp_path: Path) -> None:
