@@ -15,6 +15,7 @@ from stages.shared.errors import UserError, run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
 from stages.shared.plainyaml import Refusal
+from stages.shared.progress import Progress
 from stages.shared.records import Account, write_csv, write_json
 from stages.shared.scenefile import Scene, load_scenes, write_accepted
 from stages.validate import curation, page, suite
@@ -37,12 +38,14 @@ def read_book(path: Path) -> list[Scene]:
 def read_folder(folder: Path) -> tuple[list[Scene], dict[str, str]]:
     """The scenes of every book, books sorted by id, and of each file that is refused the book and the reason."""
     found: list[Scene] = []
-    refused = {}
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            found += read_book(path)
-        except Refusal as error:
-            refused[path.stem] = str(error)
+    refused, paths = {}, sorted(folder.glob("*.yaml"))
+    with Progress("validate", len(paths)) as progress:
+        for path in paths:
+            try:
+                found += read_book(path)
+            except Refusal as error:
+                refused[path.stem] = str(error)
+            progress.step()
     if not found:
         first = next((f"; the first refused file is {book}.yaml: {reason}" for book, reason in refused.items()), "")
         raise UserError(f"{folder} has no scene that can be read{first}; run `dvc repro scenes`")

@@ -83,7 +83,7 @@ def read_decisions(path: Path) -> list[Decision]:
     try:
         content = read_yaml(path, MOST_BYTES, MOST_VALUES)
     except Refusal as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}; mend it, or take the last one with `git checkout {path}`") from None
     if not isinstance(content, dict) or content.keys() != {"schema", "scenes"}:
         raise UserError(f"{path} must have `schema: {SCHEMA}` and the list `scenes`, and nothing beside them")
     if content["schema"] != SCHEMA:
