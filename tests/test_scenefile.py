@@ -120,11 +120,11 @@ def a_document(**changed: Any) -> dict[str, Any]:
     facts = {name: "x" for name in ("title", "author", "category")}
     text = prose(1, 1)[0]
     scene = {
-        "id": "own-0001-p3", "kind": "dense", "reason": "x", "density": 1.0, "tokens": 100, "words": 60, "bytes": 300,
+        "id": "own-0001-p3", "kind": "dense", "reason": "x", "quality": 0.5, "density": 1.0, "tokens": 100, "words": 60, "bytes": 300,
         "place": {"chapter": "One", "paragraphs": [3, 3], "page": None}, "sha256": "0" * 64, "forms": {"passage": text},
     }  # fmt: skip
     book = {"book_id": "own-0001", "language": "en", "tier": "core", **facts}
-    return {"schema": 1, "book": book, "scenes": [scene | changed]}
+    return {"schema": scenefile.SCHEMA, "book": book, "scenes": [scene | changed]}
 
 
 def write(folder: Path, document: object) -> Path:
@@ -134,8 +134,8 @@ def write(folder: Path, document: object) -> Path:
 
 
 def test_a_sound_file_gives_its_scenes(tmp_path: Path) -> None:
-    scene = scenefile.read_scenes(write(tmp_path, a_document(density=2)))[0]
-    assert (scene.scene_id, scene.book_id, scene.first, scene.density) == ("own-0001-p3", "own-0001", 3, 2)
+    scene = scenefile.read_scenes(write(tmp_path, a_document(density=1)))[0]
+    assert (scene.scene_id, scene.book_id, scene.first, scene.density) == ("own-0001-p3", "own-0001", 3, 1)
     assert scene.text == prose(1, 1)[0]
 
 
@@ -160,9 +160,9 @@ def test_a_field_of_the_wrong_type_is_named(name: str, tmp_path: Path) -> None:
     assert "own-0001.yaml is no file of scenes" in str(error.value)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None, [1]])
+@pytest.mark.parametrize("version", [1, 0, "1", None, [1]])
 def test_another_version_is_told(version: object, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"its schema is .*, this version of the pipeline reads 1"):
+    with pytest.raises(Refusal, match=r"its schema is .*, this version of the pipeline reads 2"):
         scenefile.load_scenes(write(tmp_path, a_document() | {"schema": version}))
 
 

@@ -287,11 +287,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_book(folder: Path, one: Scene) -> None:
-    facts = ("kind", "density", "tokens", "words", "bytes", "sha256", "forms")
+    facts = ("kind", "quality", "density", "tokens", "words", "bytes", "sha256", "forms")
     place = {"chapter": one.chapter, "paragraphs": [one.first, one.last], "page": one.page}
     book = {name: getattr(one, name) for name in ("book_id", "title", "author", "language", "tier", "category")}
     row = {"id": one.scene_id, "place": place, **{name: getattr(one, name) for name in facts}}
-    text = yaml.dump({"schema": 1, "book": book, "scenes": [row]}, Dumper=NoAliases)
+    text = yaml.dump({"schema": 2, "book": book, "scenes": [row]}, Dumper=NoAliases)
     (folder / f"{one.book_id}.yaml").write_text(text)
 
 

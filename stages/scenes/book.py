@@ -16,8 +16,8 @@ from stages.scenes.scales import Scale
 from stages.shared.models import token_counter
 from stages.shared.passages import Passage
 from stages.shared.records import Paragraph, ShelfBook, read_paragraphs
+from stages.shared.scenefile import SCHEMA
 
-SCHEMA = 2
 DRAFT = "finalists.json"
 
 

@@ -1,6 +1,6 @@
 """The YAML file of a book's scenes (scene.schema.json), and the scenes that passed the gate as JSON lines.
 
-A reader of version 1 ignores fields it does not know, so a field is added to the records below without a new
+A reader of version 2 ignores fields it does not know, so a field is added to the records below without a new
 version; a field that goes or changes its meaning raises SCHEMA.
 
 Run     python -m stages.shared.scenefile > stages/shared/scene.schema.json
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stages.shared.errors import UserError
 from stages.shared.plainyaml import Refusal, read_yaml
 
-SCHEMA = 1
+SCHEMA = 2
 FORMS = ("passage", "instruction", "qa", "tension")
 
 
@@ -69,7 +69,10 @@ class ScenePart(Part):
     kind: str = Field(description="insight, paradox, dense")
     reason: str = Field("", description="why it was picked, in words and numbers")
     place: PlacePart
-    density: float = Field(description="mean of its standardized features against the passages of its book")
+    quality: float = Field(ge=0, le=1, description="geometric mean of density and of the share of passages less linked")
+    density: float = Field(ge=0, le=1, description="weighted mean of its scores but linkage")
+    scores: dict[str, float] = Field({}, description="of each feature: the share of its language's passages below it")
+    features: dict[str, float] = Field({}, description="what was measured, before it is set against other passages")
     tokens: int = Field(description="length in tokens of the base")
     words: int
     bytes: int = Field(description="length in UTF-8")
@@ -77,12 +80,22 @@ class ScenePart(Part):
     forms: FormsPart
 
 
-class Document(Part):
-    """The scenes of one book, densest first."""
+class LostPart(Part):
+    """A finalist that is no scene."""
 
-    version: Literal[1] = Field(alias="schema", description="version of this format")
+    place: str = Field(description="its paragraphs, for example p12-14")
+    quality: float
+    reason: str = Field(description="why it lost")
+
+
+class Document(Part):
+    """The scenes of one book, best first."""
+
+    version: Literal[2] = Field(alias="schema", description="version of this format")
     book: BookPart
+    candidates: int = Field(0, description="passages of the book that qualify")
     scenes: list[ScenePart]
+    lost: list[LostPart] = Field([], description="finalists that the base model has read and that are no scene")
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Scene:
     language: str
     tier: str
     category: str
-    rank: int  # 0 for the densest scene of the book
+    rank: int  # 0 for the best scene of the book
     kind: str
     density: float
     tokens: int
@@ -109,6 +122,7 @@ class Scene:
     page: int | None
     forms: dict[str, Any]
     reason: str = ""
+    quality: float = 0.0
     curated: str = ""  # "pinned" or "replaced" where a person decided about it
 
     @property
@@ -118,7 +132,7 @@ class Scene:
 
 
 def read_scenes(path: Path) -> list[Scene]:
-    """Read the scenes of one book, densest first."""
+    """Read the scenes of one book, best first."""
     try:
         return load_scenes(path)
     except Refusal as error:
@@ -126,7 +140,7 @@ def read_scenes(path: Path) -> list[Scene]:
 
 
 def load_scenes(path: Path) -> list[Scene]:
-    """Read the scenes of one book, densest first; raises Refusal."""
+    """Read the scenes of one book, best first; raises Refusal."""
     content = read_yaml(path)
     if not isinstance(content, dict) or "schema" not in content:
         raise Refusal("it has no `schema`, the version of its format")
@@ -172,7 +186,7 @@ def scene_of(book: BookPart, part: ScenePart, rank: int) -> Scene:
         first=first,
         last=last,
         page=part.place.page,
-        **part.model_dump(exclude={"id", "place"}, exclude_none=True),
+        **part.model_dump(exclude={"id", "place", "scores", "features"}, exclude_none=True),
         **book.model_dump(),
     )
 
@@ -184,7 +198,7 @@ def write_accepted(path: Path, scenes: Iterable[Scene]) -> None:
 
 
 def accepted_scenes(path: Path) -> dict[str, list[Scene]]:
-    """The scenes of each book that passed the gate: those that a person pinned, then the others, densest first."""
+    """The scenes of each book that passed the gate: those that a person pinned, then the others, best first."""
     found: dict[str, list[Scene]] = {}
     for scene in read_accepted(path):
         found.setdefault(scene.book_id, []).append(scene)

@@ -42,7 +42,7 @@ def scene_texts(scenes: Sequence[Scene], form_names: Sequence[str], measure: Mea
 
 
 def real_texts(scenes: Sequence[Scene], form_names: Sequence[str], limit: int, measure: Measure) -> list[Text]:
-    """The texts of one book: its scenes, densest first, while they fit into `limit` tokens; the densest always."""
+    """The texts of one book: its scenes, best first, while they fit into `limit` tokens; the best always."""
     chosen: list[Text] = []
     for one in scene_texts(scenes, form_names, measure):
         if not chosen or one.tokens + sum(other.tokens for other in chosen) <= limit:

@@ -45,7 +45,7 @@ def parts(sizes: Sequence[int], rungs: Sequence[int], arm: str) -> list[int]:
 class Supply:
     """What the books have to read, and how it is measured."""
 
-    scenes: Mapping[str, Sequence[Scene]]  # the accepted scenes of each book, densest first
+    scenes: Mapping[str, Sequence[Scene]]  # the accepted scenes of each book, best first
     real: Mapping[str, Sequence[Text]]  # what the real arm reads of each book
     forms: Sequence[str]
     texts: Path  # the folder of the books' paragraphs

@@ -68,7 +68,7 @@ class Applied:
 class Curated:
     """The scenes as people left them, and what became of every decision."""
 
-    scenes: list[Scene]  # books in their order; of a book the pinned ones first, then the others, densest first
+    scenes: list[Scene]  # books in their order; of a book the pinned ones first, then the others, best first
     dropped: dict[str, Scene]  # by scene id
     decisions: list[Applied]
 
