@@ -117,7 +117,7 @@ def ours_of(format: str) -> Reader:
 def request(book: Path, format: str) -> Request:
     """A book to read, without limits that would reject it; asked for once, since the digest is no part of reading."""
     sha256 = hashlib.sha256(book.read_bytes()).hexdigest()
-    return Request(book.stem, (str(book),), format, sha256, 10_000, 10_000, 0)
+    return Request(book.stem, (book,), format, sha256, 10_000, 10_000, 0)
 
 
 def bare_epub(book: Path) -> None:

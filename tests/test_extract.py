@@ -131,7 +131,7 @@ def marked(*blocks):
 def read(path, format="epub", **changes):
     content = path.read_bytes() if path.exists() else b""
     limits = {"max_file_mb": 5, "max_unpacked_mb": 20, "min_words": 10} | changes
-    return read_book(Request("b", (str(path),), format, hashlib.sha256(content).hexdigest(), **limits))
+    return read_book(Request("b", (path,), format, hashlib.sha256(content).hexdigest(), **limits))
 
 
 # --- characters and words
@@ -632,7 +632,7 @@ def test_a_file_of_zero_bytes_is_rejected(tmp_path, format):
 
 def test_a_file_that_changed_is_rejected_for_now(tmp_path):
     (tmp_path / "a.txt").write_text(WORDS)
-    found = read_book(Request("b", (str(tmp_path / "a.txt"),), "txt", "0" * 64, 5, 5, 1))
+    found = read_book(Request("b", (tmp_path / "a.txt",), "txt", "0" * 64, 5, 5, 1))
     assert (found.rejected, found.lasting) == ("changed while it was read; run again", False)
 
 
@@ -653,7 +653,7 @@ def test_several_files_are_one_book(tmp_path):
     for n, part in enumerate(parts):
         (tmp_path / str(n)).write_bytes(part)
     sha256 = hashlib.sha256("".join(hashlib.sha256(part).hexdigest() for part in parts).encode()).hexdigest()
-    found = read_book(Request("b", tuple(str(tmp_path / str(n)) for n in (0, 1)), "txt", sha256, 5, 5, 1))
+    found = read_book(Request("b", tuple(tmp_path / str(n) for n in (0, 1)), "txt", sha256, 5, 5, 1))
     assert found.paragraphs == 2
 
 

@@ -184,7 +184,7 @@ def mutants(whole: dict[str, list[bytes]], count: int) -> list[tuple[str, str, b
 
 def request(path: Path, format: str) -> Request:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Request(path.stem, (str(path),), format, sha256, **LIMITS)
+    return Request(path.stem, (path,), format, sha256, **LIMITS)
 
 
 def outcome_of(requests: list[Request], workers: Workers = WORKERS) -> list[Text | Failure]:
@@ -505,7 +505,7 @@ def test_a_file_that_changes_while_it_is_read_is_rejected_for_now(scratch, whole
 def test_a_pipe_instead_of_a_file_does_not_hang(scratch):
     path = scratch / "pipe.txt"
     os.mkfifo(path)
-    (found,) = outcome_of([Request("b", (str(path),), "txt", "0" * 64, **LIMITS)])
+    (found,) = outcome_of([Request("b", (path,), "txt", "0" * 64, **LIMITS)])
     assert reason(found) == "cannot be opened (not a regular file); mend that and run again"
 
 

@@ -1,14 +1,16 @@
 """Work over items in worker processes: order, limits, and what a broken item takes with it (only itself)."""
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 
 import pytest
+from work import wait_until_ended
 
 from stages.shared.errors import UserError
-from stages.shared.workers import Failure, Limits, Workers, map_items
+from stages.shared.workers import Failure, Limits, Seat, Workers, cores, map_items, seat
 
 LOCAL = Workers(backend="local", count=2, seconds=60.0, memory_mb=0)
 ONE = Workers(backend="local", count=1, seconds=60.0, memory_mb=0)
@@ -53,6 +55,24 @@ def die_while_writing(number):
     if number % 3 == 0:
         threading.Timer(0.002, os.kill, (os.getpid(), signal.SIGKILL)).start()
     return b"x" * 30_000_000
+
+
+def take_seat(number):
+    time.sleep(0.1)
+    return seat()
+
+
+def die_once_on_the_second_seat(mark):
+    time.sleep(0.1)
+    if seat().number == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return seat().number
+
+
+def hang_with_mark(folder):
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
 
 
 def outcomes(function, items, limits=None, workers=LOCAL):
@@ -115,9 +135,30 @@ def test_stopping_early_ends_the_workers():
     assert time.monotonic() - began < 10
 
 
+def test_each_worker_has_a_seat_of_its_own():
+    share = max(1, cores() // 2)
+    assert set(outcomes(take_seat, list(range(8)))) == {Seat(0, share), Seat(1, share)}
+
+
+def test_who_takes_a_dead_workers_place_takes_its_seat(tmp_path):
+    found = outcomes(die_once_on_the_second_seat, [tmp_path / "mark"] * 40)
+    (dead,) = [place for place, outcome in enumerate(found) if isinstance(outcome, Failure)]
+    assert {0, 1} == set(found[dead + 1 :])
+
+
+def test_a_killed_main_process_leaves_no_hung_worker(tmp_path):
+    main = multiprocessing.get_context("spawn").Process(target=outcomes, args=(hang_with_mark, [tmp_path]))
+    main.start()
+    while not (marks := list(tmp_path.iterdir())):
+        time.sleep(0.05)
+    main.kill()
+    main.join()
+    wait_until_ended(int(marks[0].name))
+
+
 def test_an_unknown_backend_names_the_valid_ones():
     workers = Workers(backend="cloud", count=1, seconds=1.0, memory_mb=0)
-    with pytest.raises(UserError, match="'cloud'; valid backends are local"):
+    with pytest.raises(UserError, match="'cloud'; valid backends are local, ray"):
         map_items(square, [1], Limits(), workers, "test")
 
 

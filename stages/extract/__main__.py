@@ -113,7 +113,7 @@ def read_fresh(fresh: Mapping[str, ShelfBook], params: Extract, workers: Workers
 
 def request_of(book: ShelfBook, params: Extract) -> Request:
     """What a worker needs to read a book."""
-    paths = tuple(str(Path(path).absolute()) for path in book.path.split(";"))
+    paths = tuple(Path(path).absolute() for path in book.path.split(";"))
     limits = (params.max_file_mb, params.max_unpacked_mb, params.min_words)
     return Request(book.book_id, paths, book.format, book.sha256, *limits)
 

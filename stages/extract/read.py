@@ -22,7 +22,7 @@ class Request:
     """A book to read: its files, the digest the shelf knows them by, and the limits."""
 
     book_id: str
-    paths: tuple[str, ...]
+    paths: tuple[Path, ...]
     format: str
     sha256: str
     max_file_mb: int
@@ -69,7 +69,7 @@ def read_book(request: Request) -> Text:
 def load(request: Request) -> list[bytes] | None:
     """The bytes of the book's files; None where they are not those the shelf knows. Raises Rejected by size."""
     contents = []
-    for path in map(Path, request.paths):
+    for path in request.paths:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):  # a pipe would be waited for
             raise OSError(errno.EINVAL, "not a regular file")

@@ -36,14 +36,14 @@ class Task:
 
     book: ShelfBook
     text: Path  # its paragraphs
-    base: Path  # folder of the base model, whose tokenizer counts
     rules: pick.Rules
     scale: Scale
 
 
-def draft_book(task: Task) -> Draft:
-    """The finalists of one book; runs in a worker, which loads the tokenizer once."""
-    return draft(read_paragraphs(task.text), task.book.language, task.rules, task.scale, token_counter(task.base))
+def draft_book(task: Task, tokenizer: Path) -> Draft:
+    """The finalists of one book; runs in a worker, which loads the tokenizer (its file) once."""
+    measure = token_counter(tokenizer.parent)
+    return draft(read_paragraphs(task.text), task.book.language, task.rules, task.scale, measure)
 
 
 def draft(

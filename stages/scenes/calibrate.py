@@ -2,6 +2,8 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from stages.scenes import book, density, linkage, pick, scales, shelves
 from stages.shared.chance import shuffled
@@ -16,9 +18,9 @@ PER_BOOK, PER_LANGUAGE = 30, 80  # passages measured, at most: of a book by its 
 Sample = tuple[list[dict[str, float]], list[linkage.Pair]]
 
 
-def sample_book(task: book.Task) -> Sample:
+def sample_book(task: book.Task, tokenizer: Path) -> Sample:
     """Features and pairs of some well-formed passages of a book, chosen by hash; runs in a worker."""
-    cut = pick.cut(read_paragraphs(task.text), task.rules, token_counter(task.base))
+    cut = pick.cut(read_paragraphs(task.text), task.rules, token_counter(tokenizer.parent))
     formed = {one.place: one for one in cut if is_well_formed(one.text)}
     chosen = [formed[place] for place in shuffled(formed, "calibrate", task.book.book_id)[:PER_BOOK]]
     rows = [density.features(one.text, task.book.language) for one in chosen]
@@ -28,10 +30,11 @@ def sample_book(task: book.Task) -> Sample:
 def write_table(tasks: Sequence[book.Task], workers: Workers) -> str:
     """Measure the shelf and write the table: a row per language, base and feature; returns what was done in words."""
     samples: dict[str, list[Sample]] = {}
-    found = map_items(sample_book, tasks, workers.limits, workers, "calibrate", ["stages.scenes.book"])
-    for task, sample in found:
-        if not isinstance(sample, Failure) and sample[0]:
-            samples.setdefault(task.book.language, []).append(sample)
+    sample = partial(sample_book, tokenizer=shelves.TOKENIZER)
+    found = map_items(sample, tasks, workers.limits, workers, "calibrate", ["stages.scenes.book"])
+    for task, some in found:
+        if not isinstance(some, Failure) and some[0]:
+            samples.setdefault(task.book.language, []).append(some)
     kept = {language: some for language, some in sorted(samples.items()) if enough(some)}
     if not kept:
         least = f"{scales.LEAST_BOOKS} books and {scales.LEAST_PASSAGES} passages"

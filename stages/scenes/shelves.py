@@ -14,6 +14,7 @@ from stages.shared.scorebook import Scorebook
 from stages.shared.workers import Failure, Workers, map_items
 
 TEXTS, BASE = Path("data/extract"), Path("data/base")
+TOKENIZER = BASE / "tokenizer.json"
 GROUP = 100  # books whose finalists are held at once
 TEXT_CODE = [book, density, linkage, pick, scales, near, passages]  # what finalists depend on
 MODEL_CODE = [linkage, scoring, prefixes]  # what the model's numbers depend on
@@ -29,13 +30,13 @@ def tasks_of(shelf: Sequence[ShelfBook], rules: pick.Rules) -> dict[str, book.Ta
     """Key -> what a worker needs for a book; the key holds its text and facts, its language's scale, rules and code."""
     fingerprint = models.read_facts(BASE)["fingerprint"]
     code = code_digest(TEXT_CODE, ["tokenizers", "numpy"])
-    shared = [dataclasses.asdict(rules), code, file_digest(BASE / "tokenizer.json")]
+    shared = [dataclasses.asdict(rules), code, file_digest(TOKENIZER)]
     found = {}
     for one in shelf:
         scale = scales.scale_of(scales.TABLE, one.language, fingerprint)
         markers = {use: sorted(words) for use, words in density.markers().get(one.language, {}).items()}
         key = key_of(file_digest(text_of(one)), book.facts_of(one), scale, markers, shared)
-        found[key] = book.Task(one, text_of(one), BASE, rules, scale)
+        found[key] = book.Task(one, text_of(one), rules, scale)
     return found
 
 
@@ -43,7 +44,8 @@ def find_finalists(tasks: Mapping[str, book.Task], workers: Workers) -> dict[str
     """Let workers find the finalists that the store does not hold; returns book id -> reason of those that failed."""
     store, failures = Keyed("finalists"), {}
     fresh = {key: task for key, task in tasks.items() if store.get(key) is None}
-    made = map_items(book.draft_book, list(fresh.values()), workers.limits, workers, "scenes", ["stages.scenes.book"])
+    picker = partial(book.draft_book, tokenizer=TOKENIZER)
+    made = map_items(picker, list(fresh.values()), workers.limits, workers, "scenes", ["stages.scenes.book"])
     for key, (task, found) in zip(fresh, made, strict=True):
         if isinstance(found, Failure):
             failures[task.book.book_id] = found.reason
