@@ -15,6 +15,7 @@ import psutil
 import pytest
 import test_bookmap_add
 import test_extract
+import test_train_resume
 import yaml
 from conftest import ROOT, prose
 from test_extract import shelf  # noqa: F401, a fixture
@@ -198,6 +199,31 @@ def test_files_to_add_are_looked_at_alike(two_nodes, tmp_path):
     (tmp_path / "c.epub").write_bytes(b"PK\x03\x04 cut")
     files = [*sorted(tmp_path.iterdir()), tmp_path / "gone.pdf"]
     assert list(looks(files, two_nodes)) == list(looks(files, LOCAL))
+
+
+@pytest.fixture
+def two_readings(tmp_path, tiny_base):
+    """A project with two readings, each of which has one core, and both at once."""
+    project = test_train_resume.a_project(tmp_path / "project", tiny_base)
+    table, orders = project / "data/tiers/readings.csv", project / "data/tiers/orders"
+    head, row = table.read_text().splitlines()
+    table.write_text(f"{head}\n{row}\n{row.replace('d0', 'd1').replace(',0,4', ',1,4')}\n")
+    first, *books = (orders / "tiered-d0.csv").read_text().splitlines()
+    (orders / "tiered-d1.csv").write_text("\n".join([first, *reversed(books)]) + "\n")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["train"] |= {"side_by_side": 2, "checkpoint_seconds": 60.0}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    return project
+
+
+def test_train_gives_the_same_bytes(two_nodes, two_readings, monkeypatch):
+    monkeypatch.chdir(two_readings)
+    test_train_resume.finish(test_train_resume.start(two_readings, store="local"))
+    expected = test_train_resume.digests(two_readings)
+    set_workers(backend="ray", address=two_nodes.address)
+    said = test_train_resume.finish(test_train_resume.start(two_readings, store="ray"))
+    assert "6 adapters of 2 readings, 6 of them trained now" in said
+    assert test_train_resume.digests(two_readings) == expected
 
 
 # --- what a user is told

@@ -1,6 +1,6 @@
 """Train every reading: one pass over its books (the trunk), and at each rung a cool-down that is its adapter.
 
-Reads   data/base/, data/tiers/, params.yaml (train)
+Reads   data/base/, data/tiers/, params.yaml (train, workers)
 Writes  data/train/<reading>/<rung>/ (PEFT folders with card, books and facts)
         dvclive/<reading>/ (curves of loss and learning rate, to watch; not versioned)
 Run     python -m stages.train
@@ -18,6 +18,7 @@ from stages.shared.errors import UserError, run
 from stages.shared.keyed import assemble, code_digest
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
+from stages.shared.workers import Workers
 from stages.train import card, fleet, plan, reading, trunk
 from stages.train.ranks import Ranks
 
@@ -69,21 +70,19 @@ def train_in_turn(
 
 
 def train_missing(
-    missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks, count: int
+    missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks, workers: Workers
 ) -> None:
-    """Train what the store does not hold: in turn, or `count` readings at once."""
-    if ranks.world > 1 or count == 1 or len(missing) < 2:
+    """Train what the store does not hold: in turn, or several readings at once on workers."""
+    alone = workers.backend == "local" and (workers.count == 1 or len(missing) < 2)
+    if ranks.world > 1 or alone:
         return train_in_turn(missing, store, recipe, made, ranks)
-    share = fleet.threads(count)
-    jobs = [
-        fleet.Job(number, BASE, one, rungs, store.shared, store.seconds, recipe, made, share)
-        for number, (one, rungs) in enumerate(missing)
-    ]
-    return fleet.train_all(jobs, count, "local")
+    base, root = BASE.absolute(), store.root.absolute()
+    jobs = [fleet.Job(base, one, rungs, root, store.shared, store.seconds, recipe, made) for one, rungs in missing]
+    return fleet.train_all(jobs, workers, (root, base))
 
 
 def main() -> None:
-    params = load_params(TrainParams, "train")
+    params, workers = load_params(TrainParams, "train"), load_params(Workers, "workers")
     ranks, facts = Ranks.join(), models.read_facts(BASE)
     readings = reading.read_readings(params, models.load_tokenizer(BASE))
     if not readings:
@@ -103,7 +102,7 @@ def main() -> None:
     missing = missing_of(wanted, store)
     ranks.wait()  # all have looked before the first one writes
     if missing:
-        train_missing(missing, store, recipe, made, ranks, fleet.size(params.side_by_side))
+        train_missing(missing, store, recipe, made, ranks, fleet.sized(workers, params.side_by_side))
     ranks.wait()
     if not ranks.first:
         return

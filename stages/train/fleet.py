@@ -1,4 +1,4 @@
-"""Readings side by side: each in a worker process, on a GPU of its own where there are several."""
+"""Readings side by side: each worker process trains one at a time, on a GPU of its own where there are several."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import torch
 
 from stages.shared import models
 from stages.shared.errors import UserError
-from stages.shared.workers import Failure, Limits, Workers, cores, map_items
+from stages.shared.workers import Failure, Limits, Workers, map_items, seat
 from stages.train import plan, reading, trunk
 
 
@@ -18,27 +18,29 @@ from stages.train import plan, reading, trunk
 class Job:
     """What a worker needs to train the missing adapters of one reading into the store."""
 
-    number: int
     base: Path
     reading: reading.Reading
     missing: Mapping[str, plan.Rung]
+    root: Path  # of the store
     shared: Sequence[object]
     seconds: float
     recipe: trunk.Recipe
     made: Mapping[str, Any]
-    threads: int
 
 
-def size(asked: int) -> int:
-    """How many readings are trained at once: `asked`, or for 0 one per GPU, and one where there is none."""
-    return asked or max(1, torch.cuda.device_count())
+def sized(workers: Workers, asked: int) -> Workers:
+    """As many workers as readings are trained at once: `asked`, or for 0 one per GPU, and one where there is none.
+
+    A cluster counts its GPUs itself, and has a worker on each node where there is none.
+    """
+    here = max(1, torch.cuda.device_count()) if workers.backend == "local" else 0
+    return workers.model_copy(update={"count": asked or here})
 
 
-def train_all(jobs: Sequence[Job], count: int, backend: str) -> None:
-    """Train every job on `count` workers; what was finished is kept where one of them fails."""
-    workers = Workers(backend=backend, count=count, seconds=1.0, memory_mb=0)
+def train_all(jobs: Sequence[Job], workers: Workers, shared: Sequence[Path]) -> None:
+    """Train every job on workers that see the `shared` folders; what was finished is kept where one of them fails."""
     failed = []
-    for job, outcome in map_items(train, jobs, Limits(), workers, "train", ["torch", "transformers", "peft"]):
+    for job, outcome in map_items(train, jobs, Limits(), workers, "train", ["torch", "transformers", "peft"], shared):
         if isinstance(outcome, Failure):
             failed.append(f"{job.reading.name}: {outcome.reason}")
     if failed:
@@ -48,10 +50,10 @@ def train_all(jobs: Sequence[Job], count: int, backend: str) -> None:
 def train(job: Job) -> int:
     """Train one job; returns the number of its adapters."""
     if torch.cuda.is_available():
-        torch.cuda.set_device(job.number % torch.cuda.device_count())
+        torch.cuda.set_device(seat().number % torch.cuda.device_count())
     base = load_once(job.base)
-    torch.set_num_threads(job.threads)
-    store = reading.Store(job.shared, job.seconds)
+    torch.set_num_threads(seat().cores)
+    store = reading.Store(job.shared, job.seconds, job.root)
     reading.train_reading(job.reading, job.missing, store, base, job.recipe, job.made, lambda tokens, note: None)
     return len(job.missing)
 
@@ -60,8 +62,3 @@ def train(job: Job) -> int:
 def load_once(folder: Path) -> models.Base:
     """The base, loaded once in the life of a worker."""
     return models.load_base(folder)
-
-
-def threads(count: int) -> int:
-    """Threads of each of `count` workers, so that all of them together use the cores once."""
-    return max(1, cores() // count)

@@ -12,7 +12,7 @@ from typing import Any
 
 from stages.shared import models
 from stages.shared.errors import UserError
-from stages.shared.keyed import Keyed, key_of
+from stages.shared.keyed import Keyed, key_of, store_root
 from stages.shared.records import ShelfBook, read_csv
 from stages.train import card, plan, trunk
 from stages.train.curves import Curves
@@ -101,8 +101,9 @@ def facts_of(reading: Reading, rung: plan.Rung, made: Mapping[str, Any]) -> dict
 class Store:
     """Adapters and checkpoints by key: everything that the bytes of a trained adapter depend on."""
 
-    def __init__(self, shared: Sequence[object], seconds: float = math.inf) -> None:
-        self.adapters, self.trunks, self.shared = Keyed("adapters"), Keyed("trunks"), shared
+    def __init__(self, shared: Sequence[object], seconds: float = math.inf, root: Path | None = None) -> None:
+        self.root, self.shared = root or store_root(), shared
+        self.adapters, self.trunks = Keyed("adapters", self.root), Keyed("trunks", self.root)
         self.seconds = seconds  # between the checkpoints that outlive a kill
         self.chains: dict[str, list[str]] = {}
 
