@@ -54,7 +54,7 @@ class Text:
 def read_text(task: book.Task) -> Text:
     """Cut a book and score its candidates."""
     paragraphs = read_paragraphs(task.text)
-    cut = pick.cut(paragraphs, task.rules, token_counter(task.base))
+    cut = pick.cut(paragraphs, task.rules, token_counter(shelves.BASE))
     return Text(task, paragraphs, cut, pick.candidates(cut, task.book.language, task.rules, task.scale))
 
 
