@@ -14,6 +14,7 @@ from stages.shared.passages import byte_lengths
 from stages.shared.records import TIERS, Paragraph, ShelfBook, write_paragraphs
 from stages.shared.scenefile import Scene
 from stages.tiers import arms, breadth, held, orders, readings, settings
+from stages.tiers.__main__ import unwritten
 
 
 def shelf(count: int) -> list[ShelfBook]:
@@ -210,6 +211,17 @@ def scene_of(book: ShelfBook, paragraph: Paragraph, rank: int) -> Scene:
         f"{book.book_id}-p{place}", book.book_id, book.title, book.author, "en", book.tier, book.category, rank,
         "paradox", 1.0, 1, 1, 1, "", "One", place, place, None, {"passage": text},
     )  # fmt: skip
+
+
+def test_a_scene_without_the_form_is_passed_over_and_a_book_without_it_told() -> None:
+    whole, part = (scene_of(shelf(1)[0], paragraph, 0) for paragraph in paragraphs_of(0, 2))
+    part = dataclasses.replace(part, forms={"passage": part.text})
+    whole = dataclasses.replace(whole, forms={"passage": whole.text, "instruction": "Do."})
+    assert [one.form for one in arms.scene_texts([part, whole], ["instruction"], word_counts)] == ["instruction"]
+    both = arms.scene_texts([part, whole], ["passage", "instruction"], word_counts)
+    assert [one.form for one in both] == ["passage", "instruction"]
+    reason = "none of its scenes has a form of tiers.forms (instruction)"
+    assert unwritten({"a": [part], "b": [part, whole]}, ["instruction"]) == {"a": reason}
 
 
 def supply_of(books: list[ShelfBook], length: int, folder: Path, probe: str = "") -> breadth.Supply:

@@ -92,6 +92,11 @@ def test_a_scene_carries_all_its_reasons() -> None:
     assert found == {"own-0002-p1": "tier is unknown (shelf); length in tokens (501)"}
 
 
+def test_a_form_that_was_not_written_does_not_cost_the_scene() -> None:
+    text = " ".join(prose(21, 2))
+    assert reasons(scene(1), scene(21, text=text, forms={"passage": text, "tension": {"t": text}})) == {}
+
+
 def test_a_repeated_scene_is_rejected_once_and_names_the_first() -> None:
     text = " ".join(prose(5, 2))
     found = reasons(scene(1, text=text), scene(2, text=text + " And more."))

@@ -11,7 +11,7 @@ Run     python -m stages.tiers
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stages.shared.errors import run
@@ -58,6 +58,12 @@ def write_controls(rows: Sequence[tuple[readings.Plan, readings.Reading]], suppl
                 print(f"tiers: {row.reading} {line}")
 
 
+def unwritten(scenes: Mapping[str, Sequence[Scene]], forms: Sequence[str]) -> dict[str, str]:
+    """The books none of whose scenes has one of the forms that are read, each with its reason."""
+    reason = f"none of its scenes has a form of tiers.forms ({', '.join(forms)})"
+    return {book_id: reason for book_id, own in scenes.items() if not any(scene.forms.keys() & forms for scene in own)}
+
+
 def accounts(shelf: Iterable[ShelfBook], reasons: dict[str, str], with_scenes: Iterable[str]) -> list[Account]:
     """What became of every book that has scenes or is held out."""
     known = {*with_scenes, *reasons}
@@ -74,6 +80,7 @@ def main() -> None:
     measure = token_counter(BASE)
     shelf, scenes = read_csv(SHELF, ShelfBook), accepted_scenes(SCENES)
     reasons, items = held.held_out(shelf, scenes, PROBE, TEXTS), held.read_items(PROBE)
+    reasons = unwritten(scenes, params.forms) | reasons
     books = [book for book in shelf if book.book_id in scenes and book.book_id not in reasons]
     texts = {
         b.book_id: arms.real_texts(scenes[b.book_id], params.forms, params.tokens_per_book, measure) for b in books

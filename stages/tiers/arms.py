@@ -32,13 +32,19 @@ class Text:
 
 
 def scene_texts(scenes: Sequence[Scene], form_names: Sequence[str], measure: Measure) -> list[Text]:
-    """The scenes of one book as texts; with several forms each scene is written in one of them, in turn."""
-    forms = [form_names[index % len(form_names)] for index in range(len(scenes))]
-    texts = [training_text(scene, form) for scene, form in zip(scenes, forms, strict=True)]
+    """The scenes of one book as texts; with several forms each scene is written in one of those it has, in turn."""
+    written = [(one, form) for index, one in enumerate(scenes) for form in turn(one, form_names, index)]
+    texts = [training_text(one, form) for one, form in written]
     return [
         Text(one.book_id, f"{one.scene_id}:{form}", form, one.tier, one.category, one.language, tokens, text)
-        for one, form, text, tokens in zip(scenes, forms, texts, measure(texts), strict=True)
+        for (one, form), text, tokens in zip(written, texts, measure(texts), strict=True)
     ]
+
+
+def turn(scene: Scene, form_names: Sequence[str], index: int) -> list[str]:
+    """The form whose turn it is, among those that a scene has; none where it has none of them."""
+    own = [name for name in form_names if name in scene.forms]
+    return [own[index % len(own)]] if own else []
 
 
 def real_texts(scenes: Sequence[Scene], form_names: Sequence[str], limit: int, measure: Measure) -> list[Text]:
