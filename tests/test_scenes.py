@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import prose
+from conftest import ROOT, prose
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.scenes import book, density, forms, linkage, pick, scales
 from stages.shared.errors import UserError
+from stages.shared.params import load_params
 from stages.shared.passages import byte_lengths
 from stages.shared.records import Paragraph, ShelfBook
 from stages.shared.scenefile import FORMS, read_scenes, training_text
@@ -197,6 +198,6 @@ def test_a_book_without_running_text_gives_no_scene() -> None:
 def test_params_that_contradict_each_other_are_refused(change: dict[str, object], said: str) -> None:
     from stages.scenes.__main__ import ScenesParams
 
-    given = {"min_tokens": 200, "max_tokens": 600, "per_book": 3, "finalists": 6, "floor": 0.5, "likeness": 0.2}
+    params = load_params(ScenesParams, "scenes", ROOT / "params.yaml")
     with pytest.raises(UserError, match=said):
-        ScenesParams(**{**given, "weights": {}, **change}).rules()
+        params.model_copy(update={"max_tokens": 600, **change}).rules()
