@@ -24,7 +24,7 @@ from benchmarks.parts import Answer, Part
 from benchmarks.rows import Figure
 from stages.shared.errors import run
 from stages.shared.records import TIERS
-from stages.shared.scenefile import load_scenes
+from stages.shared.scenefile import SCHEMA, load_scenes
 from stages.validate import __main__ as validate
 
 ME = "benchmarks.gate"
@@ -52,10 +52,11 @@ def scene(book_id: str, place: int, text: str) -> dict[str, Any]:
     return {
         "id": f"{book_id}-p{place}",
         "kind": "dense",
-        "reason": "information +2.5, contrast +2.5 against this book's median passage",
+        "reason": "2.118 bits a byte, more than 64%; contrast above 97%",
         "place": {"chapter": "One", "paragraphs": [place, place], "page": None, "position": 0.5},
-        "density": 1.605,
-        "scores": {"information": 2.485, "richness": 0.397, "questions": 0.0, "contrast": 2.544, "general": 1.798},
+        "quality": 0.705,
+        "density": 0.605,
+        "scores": {"information": 0.485, "richness": 0.397, "questions": 0.0, "contrast": 0.97, "surprisal": 0.64},
         "tokens": 180,
         "words": 120,
         "bytes": len(text.encode()),
@@ -74,7 +75,7 @@ def document(number: int, chance: random.Random, words: list[str], weights: list
     book_id, tier = f"made-{number:05d}", TIERS[min(2, number // 100)]
     facts = {"book_id": book_id, "title": f"Book {number}", "author": "Made", "language": "en", "tier": tier}
     scenes = [scene(book_id, 10 * index, passage(chance, words, weights)) for index in range(PER_BOOK)]
-    return {"schema": 1, "book": {**facts, "category": "made", "sha256": "0" * 64}, "scenes": scenes}
+    return {"schema": SCHEMA, "book": {**facts, "category": "made", "sha256": "0" * 64}, "scenes": scenes}
 
 
 def make(folder: Path, scenes: int) -> None:

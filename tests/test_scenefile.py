@@ -120,7 +120,8 @@ def a_document(**changed: Any) -> dict[str, Any]:
     facts = {name: "x" for name in ("title", "author", "category")}
     text = prose(1, 1)[0]
     scene = {
-        "id": "own-0001-p3", "kind": "dense", "reason": "x", "quality": 0.5, "density": 1.0, "tokens": 100, "words": 60, "bytes": 300,
+        "id": "own-0001-p3", "kind": "dense", "reason": "x", "quality": 0.5, "density": 1.0,
+        "tokens": 100, "words": 60, "bytes": 300,
         "place": {"chapter": "One", "paragraphs": [3, 3], "page": None}, "sha256": "0" * 64, "forms": {"passage": text},
     }  # fmt: skip
     book = {"book_id": "own-0001", "language": "en", "tier": "core", **facts}

@@ -279,7 +279,7 @@ def test_an_endpoint_that_falls_silent_stops_the_run_and_loses_nothing(server: S
     answers = iter(range(3))
     server.rule = lambda body: refusal(503) if next(answers, None) is None else good(body)
     with pytest.raises(UserError, match=f"no answer to {SILENT} requests in a row, at last: HTTP 503"):
-        rewrite(books, params(server.url))
+        rewrite(books, params(server.url, parallel=1))
     server.rule, before = good, len(server.bodies)
     rewrite(books, params(server.url))
     assert len(server.bodies) - before == 27 - 3
@@ -298,7 +298,7 @@ def test_no_more_requests_are_under_way_than_allowed(server: Server, books: dict
 
     server.rule = rule
     rewrite(books, params(server.url, parallel=3))
-    assert server.most_at_once == 3
+    assert 1 < server.most_at_once <= 3
 
 
 def test_the_cost_is_told_before_anything_is_sent(
@@ -395,14 +395,14 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(server: Server, project: 
         return good(body)
 
     server.rule = rule
-    configure(project, base_url=server.url, parallel=2)
+    configure(project, base_url=server.url, parallel=1)
     first = start(project)
     assert six.wait(60)
     os.killpg(first.pid, signal.SIGKILL)
     finish(first)
     gone.set()
     kept = len(list((keyed_root / "writer").glob("??/*/answer.json")))
-    assert kept >= 5
+    assert kept == 6
     server.rule = good
     del server.bodies[:]
     code, said = finish(start(project))

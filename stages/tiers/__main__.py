@@ -18,7 +18,7 @@ from stages.shared.errors import run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
 from stages.shared.records import TIERS, Account, ShelfBook, read_csv, write_csv
-from stages.shared.scenefile import accepted_scenes
+from stages.shared.scenefile import Scene, accepted_scenes
 from stages.tiers import arms, breadth, held, readings, seed
 from stages.tiers.settings import TiersParams, check
 
