@@ -95,7 +95,7 @@ def gate(folder: str) -> Answer:
     """Run the stage."""
     with contextlib.chdir(folder):
         validate.main()
-    return {}
+    return {"seconds": time.process_time()}
 
 
 def ours(folder: str) -> Answer:
@@ -109,12 +109,12 @@ def theirs(folder: str) -> Answer:
 
 
 def timed(read: Callable[[Path], object], folder: str) -> Answer:
-    """Seconds that reading all files takes."""
+    """Seconds of the processor that reading all files takes."""
     paths = sorted(Path(folder, "data/scenes").iterdir())
-    began = time.perf_counter()
+    began = time.process_time()
     for path in paths:
         read(path)
-    return {"seconds": time.perf_counter() - began}
+    return {"seconds": time.process_time() - began}
 
 
 PARTS: dict[str, Part] = {"gate": gate, "ours": ours, "theirs": theirs}
@@ -138,9 +138,10 @@ def figures(whole: Answer, ours: list[Answer], theirs: list[Answer], scenes: int
     speed = parts.median_ratio(theirs, ours, "seconds")
     return [
         Figure(f"gate: {scenes:,} scenes", whole["whole"], "s", "< 180"),
+        Figure(f"gate: {scenes:,} scenes, time of the processor", whole["seconds"], "s"),
         Figure("gate: peak memory", whole["peak"], "MB", "< 3000"),
-        Figure("gate: reading the files", parts.median(ours, "seconds"), "s"),
-        Figure("gate: reading the files", parts.median(theirs, "seconds"), "s", peer=peer),
+        Figure("gate: reading the files, time of the processor", parts.median(ours, "seconds"), "s"),
+        Figure("gate: reading the files, time of the processor", parts.median(theirs, "seconds"), "s", peer=peer),
         Figure("gate: reading the files, ours over theirs", speed, "times", ">= 1", peer),
     ]
 
