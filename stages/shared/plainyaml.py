@@ -83,7 +83,9 @@ class Reader:
 
     def node(self, event: Any, depth: int) -> Any:
         """What an event and those that belong to it stand for."""
-        self.check(event, depth)
+        self.left -= 1
+        if event.anchor is not None or event.tag is not None or depth > MOST_DEPTH or self.left < 0:
+            raise Refusal(f"{line_of(event.start_mark)}: {self.fault(event, depth)}")
         if isinstance(event, ScalarEvent):
             return self.scalar(event)
         if isinstance(event, SequenceStartEvent):
@@ -93,18 +95,16 @@ class Reader:
             return found
         return self.mapping(depth)
 
-    def check(self, event: Any, depth: int) -> None:
-        """Refuse an event that stands for more than itself, or that is one too many."""
-        self.left -= 1
-        if isinstance(event, AliasEvent) or event.anchor is not None:
+    def fault(self, event: Any, depth: int) -> str:
+        """Why an event is refused: it stands for more than itself, or it is one too many."""
+        if event.anchor is not None:
             sign = "*" if isinstance(event, AliasEvent) else "&"
-            raise Refusal(f"{line_of(event.start_mark)}: {sign}{event.anchor:.40} anchors and aliases are not allowed")
+            return f"{sign}{event.anchor:.40}: anchors and aliases are not allowed"
         if event.tag is not None:
-            raise Refusal(f"{line_of(event.start_mark)}: the tag {event.tag:.60} is not allowed")
-        if depth > MOST_DEPTH:
-            raise Refusal(f"{line_of(event.start_mark)}: it is nested more than {MOST_DEPTH} deep")
-        if self.left < 0:
-            raise Refusal(f"{line_of(event.start_mark)}: it has more than {self.most:,} values")
+            return f"the tag {event.tag:.60} is not allowed"
+        return (
+            f"it is nested more than {MOST_DEPTH} deep" if self.left >= 0 else f"it has more than {self.most:,} values"
+        )
 
     def mapping(self, depth: int) -> dict[str, Any]:
         """A mapping with text as keys, none of them twice."""
