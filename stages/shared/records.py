@@ -90,9 +90,9 @@ def write_csv(path: Path, record: type[R], rows: Iterable[R]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         names = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(row) for row in rows)  # type: ignore[call-overload]
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([getattr(row, name) for name in names] for row in rows)
 
 
 def read_paragraphs(path: Path) -> list[Paragraph]:
