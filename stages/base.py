@@ -157,8 +157,10 @@ def prefix_of(folder: Path, source: str) -> int:
 def main() -> None:
     params = load_params(BaseParams, "base")
     key, row = key_of_source(params.source)
-    entry = Keyed("base").get_or_put(key, lambda folder: write_base(params.source, row, folder))
+    store = Keyed("base")
+    entry = store.get_or_put(key, lambda folder: write_base(params.source, row, folder))
     assemble(OUT, {path.name: path for path in files_of(entry)})
+    store.trim()
     facts = models.read_facts(OUT)
     size, fingerprint = facts["parameters"] / 1e6, facts["fingerprint"][:12]
     print(f"base: {facts['model']}, {size:.1f} M parameters, fingerprint {fingerprint}")

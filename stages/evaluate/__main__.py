@@ -193,6 +193,7 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
     for name, (facts, folder) in zip(names_of(found), found, strict=True):
         entries[name] = (facts, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
+    scorer.store.trim()
     print(f"evaluate: {rows} rows of {len(entries)} cells on {len(scorer.probe.items)} passages")
 
 

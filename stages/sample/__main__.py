@@ -92,6 +92,7 @@ def main() -> None:
             progress.step(note=work.title)
     assemble(OUT / "books", books)
     write_csv(OUT / "catalogue.csv", Book, [work.book for work in works])
+    store.trim()
     authors, languages = {work.author for work in works}, {work.language for work in works}
     print(f"sample: {len(works)} works of {len(authors)} authors in {len(languages)} languages -> {OUT}/books")
 

@@ -19,7 +19,7 @@ from stages.scenes import calibrate, density, pick, scales, shelves
 from stages.scenes.endpoint import LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
 from stages.shared.errors import UserError, run
-from stages.shared.keyed import assemble, files_of
+from stages.shared.keyed import Keyed, assemble, files_of
 from stages.shared.models import token_counter
 from stages.shared.params import Section, load_params
 from stages.shared.records import Account, ShelfBook, read_csv, write_csv, write_json
@@ -89,6 +89,7 @@ def write_out(used: dict[str, Path], accounts: Sequence[Account], written: dict[
     write_csv(OUT / "accounts.csv", Account, accounts)
     if written:
         write_json(OUT / "writer.json", written)
+    Keyed("scenes").trim()
     count = sum(one.paragraphs for one in accounts)
     print(f"scenes: {count} scenes from {len(used)} books, {len(accounts) - len(used)} books gave none")
 

@@ -3,31 +3,51 @@
 An entry is a small folder of files under the hash of everything it depends on (its key). Entries are written
 to a temporary folder, synced and renamed, so a killed run leaves whole entries or none; each carries the
 checksums of its files, and a damaged entry is dropped and computed again. The store lies beside DVC's cache,
-so every experiment, temporary ones included, shares it.
+so every experiment, temporary ones included, shares it. A cap keeps its size: what was unused for longest goes first,
+and nothing that a run of now has used.
 """
 
 import ast
+import atexit
+import contextlib
+import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import Field
+
 from stages.shared.chance import digest
 from stages.shared.errors import UserError
+from stages.shared.params import Section, load_params, read_params
 
 SUMS = ".sums.json"
+DRAFT = "draft"  # folder of a step in which entries are written, and through which they go
+RUNS = "runs"  # folder of the store with a file for each process that uses it
+GIGABYTE = 10**9
+
+
+class Store(Section):
+    """Section `store` of params.yaml: what the store may hold. It changes no key, and no stage depends on it."""
+
+    max_gb: float = Field(default=0, ge=0)  # of all steps together; 0 = no cap
 
 
 class Keyed:
     """The entries of one step, for example `Keyed("extract")`."""
 
     def __init__(self, step: str, root: Path | None = None) -> None:
-        self.folder = (root or store_root()) / step
+        self.root = root or store_root()
+        self.folder = self.root / step
+        join_runs(self.root)
 
     def path(self, key: str) -> Path:
         """Where the entry of `key` lies or would lie."""
@@ -36,18 +56,19 @@ class Keyed:
     def get(self, key: str) -> Path | None:
         """The folder of the entry, or None where it is absent or damaged (then it is dropped)."""
         entry = self.path(key)
-        if not entry.is_dir():
+        try:
+            os.utime(entry)  # before the check: an entry that is touched is not evicted any more
+        except FileNotFoundError:
             return None
         if not is_whole(entry):
             shutil.rmtree(entry, ignore_errors=True)
             return None
-        os.utime(entry)
         return entry
 
     def put(self, key: str, write: Callable[[Path], None]) -> Path:
         """Let `write` fill an empty folder, then commit it atomically as the entry of `key`."""
         entry = self.path(key)
-        draft = self.folder / "draft" / f"{key[:16]}-{uuid.uuid4().hex[:8]}"
+        draft = aside(entry)
         draft.mkdir(parents=True)
         try:
             write(draft)
@@ -58,6 +79,7 @@ class Keyed:
             except OSError:  # another run committed the same key first
                 if not entry.is_dir():
                     raise
+                os.utime(entry)
         except OSError as error:
             raise UserError(f"cannot write {draft}: {error.strerror}; free some space and run again") from error
         finally:
@@ -71,6 +93,23 @@ class Keyed:
     def get_or_put(self, key: str, write: Callable[[Path], None]) -> Path:
         """The entry of `key`, made by `write` where it is not there yet."""
         return self.get(key) or self.put(key, write)
+
+    def trim(self) -> None:
+        """Evict what was unused for longest, in all steps, until the store keeps `store.max_gb`; say so in a line.
+
+        What any run used that still goes on stays, and so does what this one used.
+        """
+        settings = load_params(Store, "store") if "store" in read_params() else Store()
+        if not settings.max_gb:
+            return
+        entries, floor = sorted(entries_of(self.root)), oldest_run(self.root)
+        left, gone = sum(size for _, size, _ in entries), list[float]()
+        for used, size, entry in entries:
+            if left > settings.max_gb * GIGABYTE and used < floor and evict(entry, floor):
+                left -= size
+                gone.append(used)
+        if gone or left > settings.max_gb * GIGABYTE:
+            print(describe_trim(gone, left, settings.max_gb))
 
 
 def store_root() -> Path:
@@ -87,6 +126,78 @@ def store_root() -> Path:
         raise UserError("no DVC project in this folder; run from the project's root, or set LTM_KEYED to a folder")
     cache = config["cache"].get("dir") or Path(config.dvc_dir, "cache")
     return Path(cache).resolve().parent / "keyed"
+
+
+def join_runs(root: Path) -> None:
+    """Say, by a locked file, that this process uses the store from now on until it ends, however it ends."""
+    try:
+        hold_run(root)
+    except OSError as error:
+        raise UserError(f"cannot write into {root}: {error.strerror}; mend that, or set LTM_KEYED") from error
+
+
+@functools.cache
+def hold_run(root: Path) -> int:
+    """The locked file of this process, made once; it gets its name when it is locked, so that nobody takes it away."""
+    path = root / RUNS / uuid.uuid4().hex
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_SH)
+    path = path.rename(path.with_suffix(".run"))
+    atexit.register(path.unlink, missing_ok=True)
+    return file
+
+
+def oldest_run(root: Path) -> float:
+    """When the oldest of the processes that use the store began to; files of dead ones, and their drafts, go away."""
+    floor = time.time()
+    for path in (root / RUNS).glob("*.run"):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+            except BlockingIOError:
+                floor = min(floor, path.stat().st_mtime)
+    for draft in root.glob(f"*/{DRAFT}/*"):
+        with contextlib.suppress(FileNotFoundError):
+            if draft.stat().st_mtime < floor:
+                shutil.rmtree(draft, ignore_errors=True)
+    return floor
+
+
+def entries_of(root: Path) -> Iterator[tuple[float, int, Path]]:
+    """Every entry of every step: when it was used last, its bytes, its folder."""
+    for entry in root.glob("*/??/*"):
+        with contextlib.suppress(FileNotFoundError):  # another run has just evicted it
+            yield entry.stat().st_mtime, sum(path.stat().st_size for path in files_of(entry)), entry
+
+
+def evict(entry: Path, floor: float) -> bool:
+    """Take an entry away unless it was used since `floor`; whole and at once, so that nobody meets half of it."""
+    away = aside(entry)
+    try:
+        away.parent.mkdir(exist_ok=True)
+        entry.rename(away)
+        if away.stat().st_mtime >= floor:  # used between the look and the move
+            away.rename(entry)
+            return False
+    except OSError:  # another run has evicted it, or made it again
+        return False
+    shutil.rmtree(away, ignore_errors=True)
+    return True
+
+
+def aside(entry: Path) -> Path:
+    """A folder of its own beside the entries of a step, for one that comes or goes."""
+    return entry.parents[1] / DRAFT / f"{entry.name[:16]}-{uuid.uuid4().hex[:8]}"
+
+
+def describe_trim(gone: list[float], left: int, cap: float) -> str:
+    """The line that says what was evicted, by when it was used last, and what is left, in bytes."""
+    day = time.strftime("%Y-%m-%d", time.localtime(max(gone))) if gone else ""
+    told = f"{len(gone)} entries last used up to {day} evicted, " if gone else ""
+    rest = "; the rest is in use" if left > cap * GIGABYTE else ""
+    return f"store: {told}{left / GIGABYTE:.3g} GB left, store.max_gb is {cap:g}{rest}"
 
 
 def key_of(*parts: object) -> str:

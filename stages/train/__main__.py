@@ -108,6 +108,7 @@ def main() -> None:
         return
     trained = sum(len(rungs) for _, rungs in missing)
     assemble(OUT, {f"{one.name}/{rung.rung:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()})
+    store.adapters.trim()
     print(f"train: {len(wanted)} adapters of {len(readings)} readings, {trained} of them trained now")
 
 
