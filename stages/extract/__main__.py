@@ -61,6 +61,7 @@ def main() -> None:
     ]
     check(accounts)
     publish(accounts, entries)
+    store.trim()
     tell(accounts, len(fresh), time.monotonic() - began)
 
 
