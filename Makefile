@@ -1,6 +1,7 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make test   install, run the tests
 # make bench  speed, memory and agreement beside the tools people would otherwise use
+# make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, COUNT=N more
 # make prove  the instrument on studies whose truth is known, four to five minutes
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict prove bench
+.PHONY: demo test check verdict prove bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -37,11 +38,15 @@ verdict: .venv/ready
 prove: .venv/ready
 	python -m stages.saturation.proof $(if $(SEEDS),--seeds $(SEEDS))
 
+fuzz: .venv/ready
+	PYTHONPATH=. python tests/fuzz.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(COUNT),--count $(COUNT)) $(if $(FIRST),--first $(FIRST))
+
 bench: .venv/peers
 	python -m benchmarks.training
 	python -m benchmarks.scoring
 	python -m benchmarks.trunk
 	python -m benchmarks.gate
+	python -m benchmarks.library
 	@python -m benchmarks.table
 
 .venv/peers: .venv/ready requirements-peers.lock

@@ -1,21 +1,24 @@
 """Damaged and hostile books: each is read or rejected with a reason, within limits, alone, and writes nothing.
 
-`LTM_FUZZ=N pytest tests/test_fuzz.py` tries N mutations in full; without it CI tries 500 of them.
+500 mutations of small books are tried here; `make fuzz` tries thousands of real ones (tests/fuzz.py).
 """
 
-import hashlib
+import dataclasses
 import io
 import os
 import random
 import re
 import struct
+import subprocess
+import sys
 import time
-import warnings
 import zipfile
 from pathlib import Path
 
+import fuzz
 import pytest
-from conftest import prose
+from conftest import ROOT, prose
+from fuzz import ENTITIES, LIMITS, ask, is_sound, mutate, packed, reason_of
 
 from stages.extract.read import Request, Text, read_book
 from stages.sample.catalogue import Work
@@ -24,13 +27,9 @@ from stages.sample.pdf import write_pdf
 from stages.sample.texts import Block, Chapter
 from stages.shared.workers import Failure, Workers, map_items
 
-MUTATIONS = int(os.environ.get("LTM_FUZZ", "500"))
+MUTATIONS = 500
 BOOK_SECONDS, BOOK_MEGABYTES = 10.0, 1500
 WORKERS = Workers(backend="local", count=2, seconds=BOOK_SECONDS, memory_mb=BOOK_MEGABYTES)
-LIMITS = {"max_file_mb": 20, "max_unpacked_mb": 50, "min_words": 20}
-ENTITIES = b'<!DOCTYPE html [<!ENTITY a "lol">' + b"".join(
-    b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 30) for n in range(9)
-)
 
 
 # --- whole books, by the writers of the embedded library
@@ -59,145 +58,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
     return {name: [(folder / f"{n}.{name}").read_bytes() for n in range(3)] for name in ("epub", "pdf")}
 
 
-# --- mutations: each takes the bytes of a book and a source of chance
-
-
-def flip_bits(content: bytes, chance: random.Random) -> bytes:
-    damaged = bytearray(content)
-    for _ in range(chance.choice((1, 4, 64))):
-        damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-    return bytes(damaged)
-
-
-def truncate(content: bytes, chance: random.Random) -> bytes:
-    return content[: chance.randrange(len(content))]
-
-
-def swap_chunks(content: bytes, chance: random.Random) -> bytes:
-    a, b, c = sorted(chance.randrange(len(content)) for _ in range(3))
-    return content[:a] + content[b:c] + content[a:b] + content[c:]
-
-
-def repeat_chunk(content: bytes, chance: random.Random) -> bytes:
-    a, b = sorted(chance.randrange(len(content)) for _ in range(2))
-    return content[:b] + content[a:b] * chance.choice((1, 3)) + content[b:]
-
-
-def fill_with_noise(content: bytes, chance: random.Random) -> bytes:
-    a = chance.randrange(len(content))
-    return content[:a] + chance.randbytes(chance.choice((4, 400))) + content[a + 4 :]
-
-
-def absurd_lengths(content: bytes, chance: random.Random) -> bytes:
-    """Replace a few of the numbers: in PDFs those written in digits, in archives those of the directory."""
-    if content.startswith(b"%PDF"):
-        return replace_numbers(
-            content, chance, rb"/(?:Length|Size|Count|W|First|N) \d+|\b\d{4,10} 00000 n|startxref\s+\d+"
-        )
-    damaged = bytearray(content)
-    headers = [found.start() for found in re.finditer(rb"PK\x01\x02|PK\x03\x04|PK\x05\x06", content)]
-    for start in chance.sample(headers, min(3, len(headers))):
-        offset = start + chance.choice((6, 8, 10, 16, 18, 20, 22, 24, 26, 28, 42))
-        if offset + 4 < len(damaged):
-            struct.pack_into("<I", damaged, offset, chance.choice((0, 1, 0x7FFFFFFF, 0xFFFFFFFF, 2**32 - 2)))
-    return bytes(damaged)
-
-
-def replace_numbers(content: bytes, chance: random.Random, pattern: bytes) -> bytes:
-    places = list(re.finditer(pattern, content))
-    for found in sorted(chance.sample(places, min(3, len(places))), key=lambda found: -found.start()):
-        number = str(chance.choice((0, -1, 7, 2**31 - 1, 2**31, 10**12))).encode()
-        content = content[: found.start()] + re.sub(rb"\d+", number, found[0], count=1) + content[found.end() :]
-    return content
-
-
-def change_entries(content: bytes, chance: random.Random) -> bytes:
-    """Delete, double, empty or rename entries of an archive, or nest entities in them; a PDF loses an object."""
-    if content.startswith(b"%PDF"):
-        return replace_object(content, chance)
-    with zipfile.ZipFile(io.BytesIO(content)) as source:
-        entries = [(info.filename, source.read(info)) for info in source.infolist()]
-    for _ in range(chance.choice((1, 2, 5))):
-        n = chance.randrange(len(entries))
-        name, data = entries[n]
-        entries[n : n + 1] = (
-            chance.choice(
-                (
-                    [],
-                    [(name, data), (name, data[: len(data) // 2])],
-                    [(name, b"")],
-                    [(f"../../{name}", data)],
-                    [(name.upper(), data), (f"/{name}", data)],
-                    [(name, ENTITIES + b"]>" + data.replace(b"<body", b"<p>&j;</p><body"))],
-                    [(name, data.replace(b"</p>", b""))],
-                    [(name, flip_bits(data or b" ", chance))],
-                    [(name, b"<div>" * chance.choice((300, 20_000)) + data)],
-                )
-            )
-            if entries
-            else []
-        )
-        if not entries:
-            break
-    return packed(entries)
-
-
-def packed(entries: list[tuple[str, bytes]]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as target, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice
-        for name, data in entries:
-            target.writestr(name, data)
-    return stream.getvalue()
-
-
-def replace_object(content: bytes, chance: random.Random) -> bytes:
-    """Point references of a PDF at other objects, so that trees loop and streams are no streams."""
-    places = list(re.finditer(rb"\b\d+ 0 R\b", content))
-    for found in sorted(chance.sample(places, min(4, len(places))), key=lambda found: -found.start()):
-        other = b"%d 0 R" % chance.randrange(1, 12)
-        content = content[: found.start()] + other + content[found.end() :]
-    return content
-
-
-MUTATORS = (
-    flip_bits, truncate, swap_chunks, repeat_chunk, fill_with_noise, absurd_lengths, change_entries, change_entries
-)  # fmt: skip
-
-
 def mutants(whole: dict[str, list[bytes]], count: int) -> list[tuple[str, str, bytes]]:
-    """(name, format, content) of seeded mutations, one or two upon each other."""
+    """(name, format, content) of seeded mutations."""
     found = []
     for seed in range(count):
-        chance = random.Random(seed)
         format = ("epub", "pdf")[seed % 2]
-        content, first = chance.choice(whole[format]), chance.choice(MUTATORS)
-        content = first(content, chance)
-        if len(content) > 10 and chance.random() < 0.3:
-            content = chance.choice(MUTATORS[:5])(content, chance)
-        found.append((f"{seed}-{first.__name__}", format, content))
+        name, content = mutate(random.Random(f"book {seed}").choice(whole[format]), seed)
+        found.append((name, format, content))
     return found
 
 
 # --- reading them
 
 
-def request(path: Path, format: str) -> Request:
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Request(path.stem, (path,), format, sha256, **LIMITS)
-
-
 def outcome_of(requests: list[Request], workers: Workers = WORKERS) -> list[Text | Failure]:
     preload = ["stages.extract.epub", "stages.extract.pdf"]
     return [found for _, found in map_items(read_book, requests, workers.limits, workers, "fuzz", preload)]
-
-
-def is_sound(outcome: Text | Failure) -> bool:
-    """Whether an outcome is paragraphs, or a reason of one line that is no exception's of ours."""
-    reason = outcome.reason if isinstance(outcome, Failure) else outcome.rejected
-    if isinstance(outcome, Text) and not reason:
-        return outcome.paragraphs == outcome.lines.count(b"\n") > 0
-    return bool(reason) and "\n" not in reason and "Error:" not in reason and "Traceback" not in reason
 
 
 def files_below(folder: Path) -> dict[str, int]:
@@ -220,8 +96,8 @@ def read_among(folder: Path, hostile: dict[str, bytes], workers: Workers = WORKE
     whole_book = folder / "whole.txt"
     whole_book.write_text("\n\n".join(prose(5, 6)))
     before, began = files_below(folder), time.monotonic()
-    asked = [request(folder / name, name.rpartition(".")[2]) for name in hostile]
-    first, *found, last = outcome_of([request(whole_book, "txt"), *asked, request(whole_book, "txt")], workers)
+    asked = [ask(folder / name, name.rpartition(".")[2]) for name in hostile]
+    first, *found, last = outcome_of([ask(whole_book, "txt"), *asked, ask(whole_book, "txt")], workers)
     assert time.monotonic() - began < (BOOK_SECONDS + 1) * (1 + len(hostile))
     assert isinstance(first, Text) and first.paragraphs > 0 and first == last
     assert files_below(folder) == before
@@ -241,7 +117,7 @@ def lines(found: Text | Failure) -> bytes:
 
 def reason(found: Text | Failure) -> str:
     assert is_sound(found), found
-    return found.reason if isinstance(found, Failure) else found.rejected
+    return reason_of(found)
 
 
 def test_every_mutation_is_read_or_rejected_with_a_reason(whole, scratch):
@@ -250,13 +126,36 @@ def test_every_mutation_is_read_or_rejected_with_a_reason(whole, scratch):
         path = scratch / f"{name}.{format}"
         path.write_bytes(content)
         names.append(name)
-        requests.append(request(path, format))
+        requests.append(ask(path, format))
     before = files_below(scratch)
     found = outcome_of(requests)
     assert len(found) == MUTATIONS
     assert not {name: outcome for name, outcome in zip(names, found, strict=True) if not is_sound(outcome)}
     assert not {name: outcome for name, outcome in zip(names, found, strict=True) if isinstance(outcome, Failure)}
     assert files_below(scratch) == before
+
+
+def test_the_full_fuzz_counts_every_attempt_and_loses_none(whole, scratch):
+    for n, content in enumerate(whole["epub"]):
+        (scratch / f"{n}.epub").write_bytes(content)
+    (scratch / "0.pdf").write_bytes(whole["pdf"][0])
+    command = [sys.executable, ROOT / "tests/fuzz.py", "--count", "30", "--corpus", scratch]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "fuzz: 30 attempts on 4 books, 0 lost" in ended.stdout
+    counts = re.findall(r"\| (\d+) \| (\d+) \| (\d+) \|$", ended.stdout, re.MULTILINE)
+    assert sum(int(number) for row in counts for number in row) == 29  # and one whole book
+
+
+def test_the_full_fuzz_names_what_was_lost():
+    sound = fuzz.Attempt("whole of a.epub", "epub", "", True, "one", 1.0, 90.0)
+    other = dataclasses.replace(sound, digest="two")
+    wrong = fuzz.Attempt("7-truncate of b.pdf", "pdf", "unreadable (KeyError: 3)", False, "", 1.0, 90.0)
+    dead, late = Failure("died", "its worker died (signal 9)"), Failure("time", "took longer than 60 s")
+    told = fuzz.lost([sound, other, wrong, dead, late])
+    assert told[0] == "the whole book was read in 2 ways"
+    assert told[1:] == ["7-truncate of b.pdf: unreadable (KeyError: 3)", "its worker died (signal 9)"]
 
 
 def test_mutations_are_the_same_on_every_run(whole):
@@ -493,7 +392,7 @@ def test_names_in_any_script_are_read(scratch, whole):
 def test_a_file_that_changes_while_it_is_read_is_rejected_for_now(scratch, whole):
     path = scratch / "a.epub"
     path.write_bytes(whole["epub"][0])
-    asked = request(path, "epub")
+    asked = ask(path, "epub")
     path.write_bytes(whole["epub"][1])
     (found,) = outcome_of([asked])
     assert isinstance(found, Text) and (found.rejected, found.lasting) == (
@@ -514,4 +413,4 @@ def test_a_library_that_is_missing_is_no_fault_of_the_book(scratch, whole, monke
     path.write_bytes(whole["epub"][0])
     monkeypatch.setitem(__import__("sys").modules, "stages.extract.epub", None)
     with pytest.raises(ImportError):
-        read_book(request(path, "epub"))
+        read_book(ask(path, "epub"))
