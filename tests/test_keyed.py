@@ -192,4 +192,5 @@ def test_entries_are_counted_with_all_their_files(root: Path) -> None:
         (folder / "two.bin").write_bytes(b"x" * 300)
 
     entry = Keyed("step", root).put(key("a"), write)
-    assert [(size, path) for _, size, path in keyed.entries_of(root)] == [(1000, entry)]
+    sums = (entry / keyed.SUMS).stat().st_size
+    assert [(size, path) for _, size, path in keyed.entries_of(root)] == [(1000 + sums, entry)]
