@@ -1,7 +1,7 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make test   install, run the tests
 # make bench  speed, memory and agreement beside the tools people would otherwise use
-# make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, COUNT=N more
+# make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
 # make prove  the instrument on studies whose truth is known, four to five minutes
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
@@ -39,7 +39,8 @@ prove: .venv/ready
 	python -m stages.saturation.proof $(if $(SEEDS),--seeds $(SEEDS))
 
 fuzz: .venv/ready
-	PYTHONPATH=. python tests/fuzz.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(COUNT),--count $(COUNT)) $(if $(FIRST),--first $(FIRST))
+	PYTHONPATH=. python tests/fuzz.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(COUNT),--count $(COUNT)) \
+		$(if $(FIRST),--first $(FIRST)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: .venv/peers
 	python -m benchmarks.training

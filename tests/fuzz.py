@@ -1,7 +1,8 @@
 """Seeded damage to real books, and what becomes of each: read, or rejected with a reason; a table at the end.
 
 Reads   EPUBs and PDFs below a folder (data/sample/books/)
-Run     python tests/fuzz.py [--count 5000] [--first 0] [--corpus FOLDER]   (`make fuzz`, with COUNT, FIRST and CORPUS)
+Run     python tests/fuzz.py [--count 5000] [--first 1] [--minutes M] [--corpus FOLDER]
+        (`make fuzz`, with COUNT, FIRST, MINUTES and CORPUS)
 Ends with code 1 where a book was lost: an error of ours, a dead or hung worker, a file written, a whole book read
 otherwise than before. The name of an attempt says its seed: `--first SEED --count 1` tries it again.
 """
@@ -9,6 +10,7 @@ otherwise than before. The name of an attempt says its seed: `--first SEED --cou
 import argparse
 import hashlib
 import io
+import math
 import os
 import random
 import re
@@ -34,6 +36,7 @@ LIMITS = {"max_file_mb": 20, "max_unpacked_mb": 50, "min_words": 20}
 WORKERS = Workers(backend="local", count=0, seconds=60.0, memory_mb=1500)
 PRELOAD = ("stages.extract.epub", "stages.extract.pdf")
 CONTROL = 20  # every so many attempts, a whole book
+MUTANT = re.compile(r"\d+\.(epub|pdf)")  # the file of an attempt
 TOLD = 20  # lost books that are named
 ENTITIES = b'<!DOCTYPE html [<!ENTITY a "lol">' + b"".join(
     b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 30) for n in range(9)
@@ -246,15 +249,16 @@ def find_books(folder: Path) -> list[Path]:
     return [control, *(path for path in found if path != control)]
 
 
-def attempts(corpus: Sequence[Path], seeds: range, folder: Path) -> Iterator[Attempt | Failure]:
-    """Try all seeds in workers, in their order."""
+def attempts(corpus: Sequence[Path], seeds: range, folder: Path, seconds: float) -> Iterator[Attempt | Failure]:
+    """Try all seeds in workers, in their order, until the time is over."""
+    end = time.monotonic() + seconds
     tries = map_items(partial(attempt, corpus, folder), seeds, WORKERS.limits, WORKERS, "fuzz", PRELOAD)
     for seed, found in tries:
         if isinstance(found, Failure):
             print(f"fuzz: seed {seed}: {found.reason}", file=sys.stderr)
-            (folder / f"{seed}.epub").unlink(missing_ok=True)
-            (folder / f"{seed}.pdf").unlink(missing_ok=True)
         yield found
+        if time.monotonic() > end:
+            return
 
 
 def is_control(one: Attempt | Failure) -> bool:
@@ -292,6 +296,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Damage real books and read them.")
     parser.add_argument("--count", type=int, default=5000, help="attempts, default 5000")
     parser.add_argument("--first", type=int, default=1, help="the first seed, default 1")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="end after so many, default: when all are tried"
+    )
     parser.add_argument("--corpus", type=Path, default=CORPUS, help=f"a folder of books, default {CORPUS}")
     return parser.parse_args()
 
@@ -304,8 +311,8 @@ def main() -> None:
         folder.mkdir()
         work.mkdir()
         os.chdir(work)
-        found = list(attempts(corpus, range(asked.first, asked.first + asked.count), folder))
-        written = sorted(path.name for path in Path(scratch).rglob("*") if path.is_file())
+        found = list(attempts(corpus, range(asked.first, asked.first + asked.count), folder, asked.minutes * 60))
+        written = [path.name for path in Path(scratch).rglob("*") if path.is_file() and not MUTANT.fullmatch(path.name)]
     print("\n".join(table(found)))
     bad = lost(found) + [f"written: {name}" for name in written]
     print(f"fuzz: {len(found)} attempts on {len(corpus)} books, {len(bad)} lost")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, prose, run
 
-from benchmarks import gate, material, parts, peers, rows, table, training, trunk
+from benchmarks import books, gate, library, material, parts, peers, rows, table, training, trunk
 from benchmarks.rows import Figure, Row
 from stages import base
+from stages.bookmap.metadata import read_facts
 from stages.shared.errors import UserError
-from stages.shared.records import ShelfBook, write_csv
+from stages.shared.records import Paragraph, ShelfBook, write_csv, write_paragraphs
 
 
 def row(name: str, value: float = 1.0, goal: str = "", peer: str = "") -> Row:
@@ -153,3 +154,54 @@ def test_the_start_of_a_reading_ends_before_its_first_step(small: Path, tmp_path
     run(small, "dvc", "init", "--no-scm", "-q")
     found = parts.run("benchmarks.training", "start", began=time.time(), kept=str(tmp_path / "curves"))
     assert 0 < found["seconds"] < found["whole"] + 1
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which two books of the embedded library were read; the current folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    shelf = [ShelfBook(f"s{n}", "", "", "en", "core", "", "sample", "", "txt", "", 0, "here", "") for n in range(2)]
+    write_csv(books.SHELF, ShelfBook, shelf)
+    books.TEXTS.mkdir()
+    (books.TEXTS / "accounts.csv").touch()
+    for n in range(2):
+        paragraphs = [Paragraph(i, "One", None, "prose", text) for i, text in enumerate(prose(n, 60))]
+        write_paragraphs(books.TEXTS / f"s{n}.jsonl", paragraphs)
+    books.sources.cache_clear()
+    return tmp_path
+
+
+def test_a_made_library_holds_other_books_of_every_format_and_the_same_on_every_run(embedded: Path) -> None:
+    made = [[books.write_book(embedded, n) for n in range(6)] for _ in range(2)]
+    assert made[0] == made[1]
+    assert {path.suffix for path in made[0]} == {".epub", ".pdf", ".txt"}
+    facts = [read_facts(path) for path in made[0]]
+    assert len({(one.title, one.author) for one in facts}) == 6
+    assert {one.language for one in facts} == {"en"}
+    assert all(path.stat().st_size > 8_000 for path in made[0])
+
+
+def test_a_made_book_has_the_same_bytes_on_every_run(embedded: Path) -> None:
+    first = {n: books.write_book(embedded, n).read_bytes() for n in range(3)}
+    assert {n: books.write_book(embedded, n).read_bytes() for n in range(3)} == first
+
+
+def test_books_that_are_there_are_not_made_again(embedded: Path) -> None:
+    kept = embedded / "kept"
+    kept.mkdir()
+    (kept / "00000.pdf").write_text("made before")
+    (kept / "00001.draft").write_text("begun before")
+    library.make_books(kept, 3)
+    assert [path.name for path in library.books_in(kept)] == ["00000.pdf", "00001.epub", "00002.txt"]
+    assert (kept / "00000.pdf").read_text() == "made before"
+
+
+def test_the_memory_of_a_stage_is_that_of_its_own_process(tmp_path: Path) -> None:
+    (tmp_path / "hog.py").write_text("import time; kept = bytearray(150_000_000); time.sleep(1)")
+    took = library.timed(tmp_path, "sh", "-c", "python -m hog; true", watched="hog")
+    assert 150 < took.peak < 400 and took.seconds > 1
+
+
+def test_a_command_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"(?s)ended with code 3:.*no such book"):
+        library.timed(tmp_path, "sh", "-c", "echo no such book; exit 3")
