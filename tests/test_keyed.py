@@ -59,7 +59,8 @@ def test_eviction_is_told_in_a_line(root: Path, capsys: pytest.CaptureFixture[st
     store.trim()
     day = time.strftime("%Y-%m-%d", time.localtime(time.time() - YEAR))
     told = capsys.readouterr().out
-    assert told == f"store: 1 entries last used up to {day} evicted, 0.002 GB left, store.max_gb is 0.0025\n"
+    line = f"store: 1 of 3 entries evicted, none of them used after {day}; 0.002 GB left, store.max_gb is 0.0025\n"
+    assert told == line
     store.trim()
     assert capsys.readouterr().out == ""
 

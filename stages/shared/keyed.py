@@ -109,7 +109,7 @@ class Keyed:
                 left -= size
                 gone.append(used)
         if gone or left > settings.max_gb * GIGABYTE:
-            print(describe_trim(gone, left, settings.max_gb))
+            print(describe_trim(gone, len(entries), left, settings.max_gb))
 
 
 def store_root() -> Path:
@@ -198,10 +198,10 @@ def aside(entry: Path) -> Path:
     return entry.parents[1] / DRAFT / f"{entry.name[:16]}-{uuid.uuid4().hex[:8]}"
 
 
-def describe_trim(gone: list[float], left: int, cap: float) -> str:
-    """The line that says what was evicted, by when it was used last, and what is left, in bytes."""
+def describe_trim(gone: list[float], total: int, left: int, cap: float) -> str:
+    """The line that says how many entries of all were evicted, when they were used last, and what bytes are left."""
     day = time.strftime("%Y-%m-%d", time.localtime(max(gone))) if gone else ""
-    told = f"{len(gone)} entries last used up to {day} evicted, " if gone else ""
+    told = f"{len(gone)} of {total} entries evicted, none of them used after {day}; " if gone else ""
     rest = "; the rest is in use" if left > cap * GIGABYTE else ""
     return f"store: {told}{left / GIGABYTE:.3g} GB left, store.max_gb is {cap:g}{rest}"
 
