@@ -30,6 +30,7 @@ from stages.shared.errors import UserError
 from stages.shared.params import Section, load_params, read_params
 
 SUMS = ".sums.json"
+PAID = ("writer",)  # steps whose entries were paid for: never evicted
 DRAFT = "draft"  # folder of a step in which entries are written, and through which they go
 RUNS = "runs"  # folder of the store with a file for each process that uses it
 GIGABYTE = 10**9
@@ -166,8 +167,10 @@ def oldest_run(root: Path) -> float:
 
 
 def entries_of(root: Path) -> Iterator[tuple[float, int, Path]]:
-    """Every entry of every step: when it was used last, its bytes, its folder."""
+    """Every entry that may be evicted: when it was used last, its bytes, its folder."""
     for entry in root.glob("*/??/*"):
+        if entry.parts[-3] in PAID:
+            continue
         with contextlib.suppress(FileNotFoundError):  # another run has just evicted it
             yield entry.stat().st_mtime, bytes_of(entry), entry
 
