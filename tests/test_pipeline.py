@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -25,12 +26,22 @@ BOOKS = 16
 FIRST = "data/train/tiered-real-d0-i0/00003"
 
 
+def own_prose(seed: int) -> list[str]:
+    """Paragraphs with names of the book's own among the common words, so that no two books share their text."""
+    chance = random.Random(seed)
+    names = ["".join(chance.choices("aeilmnorst", k=7)).title() for _ in range(12)]
+    return [
+        " ".join(f"{word} {chance.choice(names)}" if at % 4 == 3 else word for at, word in enumerate(text.split()))
+        for text in prose(seed, 60)
+    ]
+
+
 def write_epub(path: Path, seed: int) -> None:
     book = epub.EpubBook()
     book.set_title(f"The Book of Year {seed}")
     book.add_author(f"Author Number {seed}")
     book.set_language("en")
-    paragraphs = "".join(f"<p>{text}</p>" for text in prose(seed, 60))
+    paragraphs = "".join(f"<p>{text}</p>" for text in own_prose(seed))
     chapter = epub.EpubHtml(title="One", file_name="one.xhtml", content=f"<h1>One</h1>{paragraphs}")
     book.add_item(chapter)
     book.add_item(epub.EpubNcx())
@@ -41,7 +52,7 @@ def write_epub(path: Path, seed: int) -> None:
 def write_pdf(path: Path, seed: int) -> None:
     document = pymupdf.open()
     document.set_metadata({"title": f"The Book of Year {seed}", "author": f"Author Number {seed}"})
-    for text in prose(seed, 60):
+    for text in own_prose(seed):
         document.new_page().insert_textbox((72, 72, 520, 700), text, fontsize=11)
     document.save(path)
 

@@ -169,12 +169,6 @@ def test_a_near_duplicate_is_found_and_a_different_text_is_not() -> None:
     assert near.duplicates(features, 0.8) == {"c": "a"}
 
 
-def test_two_editions_of_a_book_share_their_paragraphs() -> None:
-    text = prose(3, 10)
-    shouted = [f"  {paragraph.upper()}!" for paragraph in text]
-    assert near.jaccard(near.book_features(text), near.book_features(shouted)) == 1.0
-
-
 def test_a_stage_error_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     import subprocess
     import sys

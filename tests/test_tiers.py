@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, prose
 from hypothesis import given
@@ -123,6 +124,26 @@ def test_impossible_params_are_refused(changed: dict[str, object], said: str) ->
 def test_editions_of_a_work_have_one_key() -> None:
     assert held.work_key("The Odyssey: rendered into prose", "Homer") == held.work_key("The Odyssey (verse)", "Homer")
     assert held.work_key("The Odyssey", "Homer") != held.work_key("The Iliad", "Homer")
+
+
+def test_what_holds_the_text_of_the_probe_or_of_another_book_is_not_read(tmp_path: Path) -> None:
+    books = shelf(6)
+    (tmp_path / "books.csv").write_text("book_id,title,author\nb000,T0,A0\n", encoding="utf-8")
+    runs = np.arange(6_000, dtype=np.uint64).reshape(6, 1_000)
+    omnibus = np.concatenate([runs[0][:200], runs[2]])  # a fifth of the probe's book and another one whole
+    sketches = dict(zip(ids(books), [runs[0], omnibus, runs[2], runs[3], runs[3][100:], runs[5]], strict=True))
+    assert held.held_out(books, {*ids(books)}, tmp_path, sketches) == {
+        "b000": "held out for the probe",
+        "b001": "same text as b000 of the probe",
+        "b004": "duplicate of b003 (100% of its text)",
+    }
+
+
+def test_another_edition_of_a_work_of_the_probe_is_not_read(tmp_path: Path) -> None:
+    books = [dataclasses.replace(book, title="Émile: a novel", author="Rousseau") for book in shelf(2)]
+    (tmp_path / "books.csv").write_text('book_id,title,author\nb000,Émile,"Rousseau, J. J."\n', encoding="utf-8")
+    sketches = {book.book_id: np.array([at], np.uint64) for at, book in enumerate(books)}
+    assert held.held_out(books, {"b001"}, tmp_path, sketches)["b001"] == "same work as b000 of the probe"
 
 
 def probe_of(text: str, folder: Path) -> held.Items:

@@ -12,8 +12,10 @@ from pathlib import Path
 from stages.extract import boilerplate, conventions
 from stages.extract.blocks import HEADING, NOTE, Block, Reading, Rejected
 from stages.extract.figures import words_and_letters
+from stages.shared.sketches import packed, sketch
 
 READERS = {"epub": "stages.extract.epub", "pdf": "stages.extract.pdf", "txt": "stages.extract.text"}
+LANGUAGE = "stages.extract.language"  # like the readers only imported by a process that reads
 MEGABYTE = 1 << 20
 
 
@@ -39,6 +41,8 @@ class Text:
     words: int = 0
     bytes: int = 0  # UTF-8 bytes of the paragraphs' text
     letters: dict[str, int] = field(default_factory=dict)  # letters per Unicode script
+    languages: dict[str, float] = field(default_factory=dict)  # share of each language, the main one first
+    sketch: str = ""  # by which the text is known again (sketches.packed)
     remark: str = ""
     rejected: str = ""
     lasting: bool = True
@@ -104,12 +108,15 @@ def read_files(request: Request, contents: list[bytes]) -> Reading:
 def text_of(reading: Reading, min_words: int) -> Text:
     """Number the paragraphs and count; raises Rejected where less than `min_words` words are left."""
     blocks = reading.blocks
-    words, letters = words_and_letters("\n".join(block.text for block in blocks if block.kind != NOTE))
+    body = "\n".join(block.text for block in blocks if block.kind != NOTE)
+    words, letters = words_and_letters(body)
     if words < min_words:
         tail = f"; {reading.remark}" if reading.remark else ""
         raise Rejected(f"only {words} words, fewer than {min_words} (extract.min_words){tail}")
     size = len("".join(block.text for block in blocks).encode())
-    return Text(json_lines(blocks), len(blocks), words, size, letters, reading.remark)
+    languages = importlib.import_module(LANGUAGE).languages_of(body)
+    marks = (letters, languages, packed(sketch(body)))
+    return Text(json_lines(blocks), len(blocks), words, size, *marks, reading.remark)
 
 
 def json_lines(blocks: list[Block]) -> bytes:

@@ -1,4 +1,4 @@
-"""Near-duplicates by MinHash (datasketch): the same text under another name, edition or wording."""
+"""Near-duplicates of passages by MinHash (datasketch); whole books are compared by their sketches."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,6 @@ from datasketch import MinHash, MinHashLSH
 
 PERMUTATIONS = 128
 WORD = re.compile(r"\w+")
-LONG = 60  # letters; shorter paragraphs ("Chapter I", "Yes, said he.") say nothing about a book
 
 
 def shingles(text: str, size: int = 5) -> set[str]:
@@ -17,12 +16,6 @@ def shingles(text: str, size: int = 5) -> set[str]:
         squeezed = "".join(words)
         return {squeezed[i : i + size] for i in range(max(1, len(squeezed) - size + 1))}
     return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
-
-
-def book_features(paragraphs: Iterable[str]) -> set[str]:
-    """The distinct long paragraphs of a book without case, spaces and punctuation: what two editions share."""
-    squeezed = ("".join(WORD.findall(text.casefold())) for text in paragraphs)
-    return {text for text in squeezed if len(text) >= LONG}
 
 
 def signature(features: Iterable[str]) -> MinHash:

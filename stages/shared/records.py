@@ -56,10 +56,11 @@ class Account:
     book_id: str
     status: str
     reason: str
-    language: str = ""  # detected language, where the stage detects it
+    language: str = ""  # of its row
     paragraphs: int = 0
     words: int = 0
     bytes: int = 0
+    detected: str = ""  # the two main languages of its text with their shares, where the stage detects them
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from stages.shared.models import token_counter
 from stages.shared.params import load_params
 from stages.shared.records import TIERS, Account, ShelfBook, read_csv, write_csv
 from stages.shared.scenefile import Scene, accepted_scenes
+from stages.shared.sketches import FILE, read_sketches
 from stages.tiers import arms, breadth, held, readings, seed
 from stages.tiers.settings import TiersParams, check
 
@@ -79,7 +80,8 @@ def main() -> None:
     check(params)
     measure = token_counter(BASE)
     shelf, scenes = read_csv(SHELF, ShelfBook), accepted_scenes(SCENES)
-    reasons, items = held.held_out(shelf, scenes, PROBE, TEXTS), held.read_items(PROBE)
+    sketches = read_sketches(TEXTS / FILE)
+    reasons, items = held.held_out(shelf, scenes, PROBE, sketches), held.read_items(PROBE)
     reasons = unwritten(scenes, params.forms) | reasons
     books = [book for book in shelf if book.book_id in scenes and book.book_id not in reasons]
     texts = {

@@ -2,17 +2,18 @@
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.shared.errors import UserError
-from stages.shared.near import book_features, duplicates, jaccard, shingles
-from stages.shared.records import ShelfBook, read_paragraphs
+from stages.shared.near import jaccard, shingles
+from stages.shared.records import ShelfBook
+from stages.shared.sketches import SAME_TEXT, Sketch, overlaps, repeats
 from stages.tiers.arms import Text
 
-SAME_BOOK = 0.2  # share of common long paragraphs from which two books are one text
-SAME_TEXT = 0.3  # share of common five-word runs from which two passages are one text
+LEAK = 0.1  # share of a probe book in another, or of another in it, from which that other is not read
+SAME_PASSAGE = 0.3  # share of common five-word runs from which two passages are one text
 
 
 def work_key(title: str, author: str) -> str:
@@ -28,31 +29,28 @@ def probe_works(probe: Path) -> dict[str, str]:
         return {row["book_id"]: work_key(row["title"], row["author"]) for row in csv.DictReader(stream)}
 
 
-def held_out(shelf: Sequence[ShelfBook], with_scenes: Collection[str], probe: Path, texts: Path) -> dict[str, str]:
-    """Which books may not be read, and why: the probe's own, the same work, or the same text under another name."""
+def held_out(
+    shelf: Sequence[ShelfBook], with_scenes: Collection[str], probe: Path, sketches: Mapping[str, Sketch]
+) -> dict[str, str]:
+    """Which books may not be read, and why: the probe's own, the same work, the same text under another name.
+
+    `sketches` holds those of all books that have a text, earlier ones first.
+    """
     of_probe = probe_works(probe)
     reasons = dict.fromkeys(of_probe, "held out for the probe")
     works = {work: book_id for book_id, work in of_probe.items()}
-    readable = [book for book in shelf if book.book_id in with_scenes or book.book_id in of_probe]
-    readable.sort(key=lambda book: (book.book_id not in of_probe, book.book_id))
-    twins = twins_of(readable, texts)
-    for book in readable:
-        if book.book_id in reasons:
-            continue
-        if twin := works.get(work_key(book.title, book.author)):
-            reasons[book.book_id] = f"same work as {twin} of the probe"
-        elif twin := twins.get(book.book_id):
-            place = " of the probe" if twin in of_probe else ""
-            reasons[book.book_id] = f"same text as {twin}{place}"
-    return reasons
+    for book in shelf:
+        if book.book_id in with_scenes and book.book_id not in of_probe:
+            if twin := works.get(work_key(book.title, book.author)):
+                reasons[book.book_id] = f"same work as {twin} of the probe"
+    held, left = {name: sketches[name] for name in of_probe}, but(sketches, with_scenes, reasons)
+    reasons |= {name: f"same text as {twin} of the probe" for name, twin in overlaps(left, held, LEAK).items()}
+    return reasons | {name: str(one) for name, one in repeats(but(left, with_scenes, reasons), SAME_TEXT).items()}
 
 
-def twins_of(books: Sequence[ShelfBook], texts: Path) -> dict[str, str]:
-    """Which books repeat the text of an earlier one: book -> the earlier book."""
-    features = {
-        book.book_id: book_features(p.text for p in read_paragraphs(texts / f"{book.book_id}.jsonl")) for book in books
-    }
-    return duplicates(features, SAME_BOOK)
+def but(sketches: Mapping[str, Sketch], wanted: Collection[str], out: Collection[str]) -> dict[str, Sketch]:
+    """The sketches of the wanted books but those that are out, in their order."""
+    return {name: runs for name, runs in sketches.items() if name in wanted and name not in out}
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Items:
         common = shingles(text)
         if not common & self.every:
             return None
-        return next((name for name, item in self.runs.items() if jaccard(common, item) >= SAME_TEXT), None)
+        return next((name for name, item in self.runs.items() if jaccard(common, item) >= SAME_PASSAGE), None)
 
 
 def read_items(probe: Path) -> Items:
