@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import io
+import json
 import posixpath
 import statistics
 import sys
@@ -63,7 +64,8 @@ def measure(folder: Path, most: int | None) -> list[Figure]:
             figures.append(rate(format, books, ours))
     if not figures:
         raise UserError(f"{folder} holds no EPUB and no PDF; name a folder that does with --folder")
-    return [*figures, *beside_markitdown(books_in(folder, "epub")[: most or SLOW]), *isolation(folder, most)]
+    beside = beside_markitdown(books_in(folder, "epub")[: most or SLOW])
+    return [*figures, *beside, *isolation(folder, most), *language(folder, most)]
 
 
 def books_in(folder: Path, format: str) -> list[Path]:
@@ -181,6 +183,27 @@ def isolated(asked: Sequence[Request]) -> float:
     for _ in found:
         pass
     return time.perf_counter() - began
+
+
+def language(folder: Path, most: int | None) -> list[Figure]:
+    """What telling the language of a text, and its sketch, take of the time of reading it."""
+    from stages.extract.language import languages_of
+    from stages.shared.sketches import sketch
+
+    @functools.cache
+    def body(book: Path) -> str:
+        lines = read_book(request(book, book.suffix[1:])).lines.splitlines()
+        return "\n".join(json.loads(line)["text"] for line in lines)
+
+    books = [book for format in ("epub", "pdf") for book in books_in(folder, format)[:most]]
+    whole, tongue, marks = in_turns(
+        books,
+        lambda book: read_book(request(book, book.suffix[1:])),
+        lambda book: languages_of(body(book)),
+        lambda book: sketch(body(book)),
+    )
+    parts = {"reading: language": tongue, "reading: sketch": marks}
+    return [Figure(name, 100 * sum(one) / sum(whole), "%", "", "of the reading") for name, one in parts.items()]
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def runs_at(letters: Letters, draws: NDArray[np.uint32], kept: NDArray[np.bool_]
     places = np.flatnonzero(kept)
     weights = np.multiply.accumulate(np.full(length, BASE))
     runs = letters[places[:, None] + np.arange(length)].astype(np.uint64)
-    names = (runs * weights).sum(1, dtype=np.uint64) >> np.uint64(32)
+    names: Sketch = (runs * weights).sum(1, dtype=np.uint64) >> np.uint64(32)
     return draws[places].astype(np.uint64) << np.uint64(32) | names
 
 
@@ -89,7 +89,7 @@ def plain_letter(character: str) -> int:
     """
     if not character.isalpha():
         return 0
-    first, *marks = normalize("NFD", character.lower())
+    first, *marks = [*normalize("NFD", character.lower())]
     return ord(first if all(map(combining, marks)) and ord(first) < PLANE else character)
 
 
