@@ -187,7 +187,7 @@ def isolated(asked: Sequence[Request]) -> float:
 
 def language(folder: Path, most: int | None) -> list[Figure]:
     """What telling the language of a text, and its sketch, take of the time of reading it."""
-    from stages.extract.language import languages_of
+    from stages.shared.language import languages_of
     from stages.shared.sketches import sketch
 
     @functools.cache

@@ -15,6 +15,8 @@ from stages.bookmap.metadata import Broken, Facts, code_of, read_facts
 from stages.shared.errors import UserError
 
 __all__ = ["project"]  # a fixture
+GERMAN = "Das Rad der alten Mühle dreht sich langsam, und niemand weiß, wer das Wasser durch den Graben geleitet hat. "
+FRENCH = "La roue du vieux moulin tourne lentement, et personne ne sait qui a conduit l'eau dans le fossé du village. "
 
 
 def add(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -47,9 +49,10 @@ def write_epub(
     return path
 
 
-def write_pdf(path: Path, title: str, language: str) -> Path:
+def write_pdf(path: Path, title: str, language: str, text: str = "The wheel turned.", pages: int = 1) -> Path:
     with pymupdf.open() as document:
-        document.new_page().insert_text((72, 72), "The wheel turned.")
+        for _ in range(pages):
+            document.new_page().insert_textbox((72, 72, 520, 700), text)
         document.set_metadata({"title": title, "author": "Jane Miller"})
         if language:
             document.set_language(language)
@@ -108,6 +111,27 @@ def test_a_file_without_a_language_asks_for_it(project: Path, monkeypatch: pytes
     with pytest.raises(UserError, match=r"b.pdf does not say its language; add --language"):
         add(monkeypatch, "b.pdf")
     assert not OWN.exists() and not list(LIBRARY.iterdir())
+
+
+def test_a_silent_file_is_given_the_language_of_its_text(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "in").mkdir()
+    write_pdf(project / "in/muehle.pdf", "Die Mühle", "", GERMAN * 3, pages=20)
+    (project / "in/moulin.txt").write_text(FRENCH * 20, encoding="utf-8")
+    (project / "in/short.txt").write_text(FRENCH[:90], encoding="utf-8")
+    add(monkeypatch, "in")
+    assert {row.title: row.language for row in shelf().values()} == {"Die Mühle": "de", "moulin": "fr"}
+    told = capsys.readouterr().out
+    assert "fr by its text" in told and "in/short.txt does not say its language" in told
+
+
+def test_a_language_that_is_asked_for_goes_before_that_of_the_text(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "moulin.txt").write_text(FRENCH * 20, encoding="utf-8")
+    add(monkeypatch, "moulin.txt", "--language", "oc")
+    assert shelf()["own-0001"].language == "oc" and "by its text" not in capsys.readouterr().out
 
 
 def test_a_folder_leaves_out_what_says_no_language_and_a_second_run_brings_it(

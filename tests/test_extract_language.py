@@ -10,8 +10,8 @@ from conftest import prose
 
 from stages.extract import __main__ as stage
 from stages.extract.kinship import KNOWN, fit, foreign_language, told
-from stages.extract.language import IDENTIFIER, LEAST, NONE, languages_of, samples_of
 from stages.extract.read import Request, read_book
+from stages.shared.language import IDENTIFIER, LEAST, NONE, languages_of, samples_of
 from stages.shared.records import Account, ShelfBook, read_csv, write_csv
 
 PARAMS = """

@@ -160,7 +160,8 @@ class Planner:
         row = {"book_id": book_id, "title": title, "author": facts.author, "dates": "", "language": language}
         name = self.place_of(path, book_id)
         row |= {"tier": place.tier, "category": place.category, "path": name, "essence": ""}
-        said = ", ".join([facts.author or "no author", language, place.tier, place.category])
+        by_text = " by its text" if facts.is_guessed and not self.wishes.language else ""
+        said = ", ".join([facts.author or "no author", f"{language}{by_text}", place.tier, place.category])
         hint = ""
         if core_id := self.proposer.core_work(facts):
             mine = f"{self.shelf.library}/user/{core_id}{path.suffix}"

@@ -1,5 +1,9 @@
-"""What a book file says about itself: title, author, language, subjects, Gutenberg's number."""
+"""What a book file says about itself: title, author, language, subjects, Gutenberg's number.
 
+Where a PDF or a text in UTF-8 is silent about its language, its pages are asked.
+"""
+
+import contextlib
 import re
 import zipfile
 import zlib
@@ -15,6 +19,8 @@ from stages.bookmap.shelf import suffix_of
 
 LIMIT = 16 << 20  # bytes of a package document that are read
 HEAD = 8192  # bytes of a text in which Project Gutenberg's header stands
+ASKED = 1 << 20  # bytes of a text that are asked for its language
+PAGES = 16  # pages of a PDF that are asked for its language
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 ROLE = "{http://www.idpf.org/2007/opf}role"
 GUTENBERG = re.compile(r"gutenberg\.org/(?:ebooks/|files/)?(\d+)|\[e(?:book|text) *#(\d+)\]", re.IGNORECASE)
@@ -63,6 +69,7 @@ class Facts:
     language: str = ""
     subjects: tuple[str, ...] = ()
     gutenberg_id: str = ""
+    is_guessed: bool = False  # whether the language is that of the text, the file being silent
 
 
 def read_facts(path: Path) -> Facts:
@@ -140,23 +147,43 @@ def pdf_facts(path: Path) -> Facts:
             if not document.page_count:
                 raise Broken("no readable PDF (it has no page)")
             found: dict[str, Any] = document.metadata or {}
-            languages = [document.language or ""]
+            language = code_of([document.language or ""])
+            guess = "" if language else language_of(text_of_pages(document))
     except (RuntimeError, ValueError) as error:
         raise Broken(f"no readable PDF ({one_line(str(error)).removeprefix('Failed to open file ')})") from None
-    return Facts(one_line(found.get("title") or ""), one_line(found.get("author") or ""), code_of(languages))
+    title, author = (one_line(found.get(name) or "") for name in ("title", "author"))
+    return Facts(title, author, language or guess, is_guessed=bool(guess))
+
+
+def text_of_pages(document: Any) -> str:
+    """The text of some pages from all over a PDF; "" where one of them cannot be read."""
+    step = max(1, document.page_count // PAGES)
+    with contextlib.suppress(RuntimeError, ValueError):
+        return "\n".join(document[page].get_text() for page in range(step // 2, document.page_count, step))
+    return ""
+
+
+def language_of(text: str) -> str:
+    """The language of a text where it is clear; imported late, since most files say theirs."""
+    from stages.shared.language import main_language
+
+    return main_language(text)
 
 
 def text_facts(path: Path) -> Facts:
     """What Project Gutenberg's header says at the beginning of a text; any other text is silent."""
     with path.open("rb") as stream:
-        head = stream.read(HEAD)
+        content = stream.read(ASKED)
+    head = content[:HEAD]
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     if b"\0" in head and not wide:
         raise Broken("no text (it holds zero bytes)")
     text = head.decode("utf-16" if wide else "utf-8-sig", "replace")
     header = {name: one_line(value) for name, value in reversed(HEADER.findall(text))}
     language = NAMES.get(header.get("Language", "").lower(), "")
-    return Facts(header.get("Title", ""), header.get("Author", ""), language, (), gutenberg_number(text))
+    guess = "" if language or wide else language_of(content.decode("utf-8", "ignore"))
+    title, author = header.get("Title", ""), header.get("Author", "")
+    return Facts(title, author, language or guess, (), gutenberg_number(text), bool(guess))
 
 
 def gutenberg_number(text: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stages.extract.kinship import foreign_language, told
-from stages.extract.read import LANGUAGE, READERS, Request, Text, read_book
+from stages.extract.read import READERS, Request, Text, read_book
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.params import Section, load_params
@@ -33,10 +33,13 @@ from stages.shared.workers import Failure, Workers, map_items
 SHELF = Path("data/shelf.csv")
 OUT = Path("data/extract")
 READER = (
-    "archive blocks boilerplate calm clean conventions encoding epub figures language layout markup pdf plain read tags"
-    " text"
+    "archive blocks boilerplate calm clean conventions encoding epub figures layout markup pdf plain read tags text"
 )
-MODULES = (*(f"stages.extract.{name}" for name in READER.split()), "stages.shared.scripts", "stages.shared.sketches")
+SHARED = "language scripts sketches"
+MODULES = (
+    *(f"stages.extract.{name}" for name in READER.split()),
+    *(f"stages.shared.{name}" for name in SHARED.split()),
+)
 LIBRARIES = ("charset-normalizer", "ebooklib", "lxml", "numpy", "py3langid", "pymupdf")
 FIGURES = ("paragraphs", "words", "bytes", "letters", "languages", "sketch", "remark", "rejected")  # of a stored entry
 TOLD = 5  # rejected books that are named at the end; accounts.csv has all
@@ -109,7 +112,7 @@ def read_fresh(fresh: Mapping[str, ShelfBook], params: Extract, workers: Workers
     """Read the books whose text is not in the store and put it there; returns key -> reason for those not stored."""
     lost: dict[str, str] = {}
     requests = [request_of(book, params) for book in fresh.values()]
-    preload = sorted({LANGUAGE, *(READERS[book.format] for book in fresh.values())})
+    preload = sorted({"stages.shared.language", *(READERS[book.format] for book in fresh.values())})
     read = map_items(read_book, requests, workers.limits, workers, "extract", preload)
     for key, (_, text) in zip(fresh, read, strict=True):
         if isinstance(text, Failure):

@@ -15,7 +15,6 @@ from stages.extract.figures import words_and_letters
 from stages.shared.sketches import packed, sketch
 
 READERS = {"epub": "stages.extract.epub", "pdf": "stages.extract.pdf", "txt": "stages.extract.text"}
-LANGUAGE = "stages.extract.language"  # like the readers only imported by a process that reads
 MEGABYTE = 1 << 20
 
 
@@ -108,14 +107,15 @@ def read_files(request: Request, contents: list[bytes]) -> Reading:
 def text_of(reading: Reading, min_words: int) -> Text:
     """Number the paragraphs and count; raises Rejected where less than `min_words` words are left."""
     blocks = reading.blocks
+    from stages.shared.language import languages_of  # like the readers only imported by a process that reads
+
     body = "\n".join(block.text for block in blocks if block.kind != NOTE)
     words, letters = words_and_letters(body)
     if words < min_words:
         tail = f"; {reading.remark}" if reading.remark else ""
         raise Rejected(f"only {words} words, fewer than {min_words} (extract.min_words){tail}")
     size = len("".join(block.text for block in blocks).encode())
-    languages = importlib.import_module(LANGUAGE).languages_of(body)
-    marks = (letters, languages, packed(sketch(body)))
+    marks = (letters, languages_of(body), packed(sketch(body)))
     return Text(json_lines(blocks), len(blocks), words, size, *marks, reading.remark)
 
 

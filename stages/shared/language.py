@@ -1,4 +1,4 @@
-"""Which languages a book is written in, by py3langid on short samples from all over it. Imported in a worker only."""
+"""Which languages a text is in, by py3langid on short samples from all over it. Imported late: it loads its model."""
 
 from collections import Counter
 from unicodedata import category
@@ -8,6 +8,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 SAMPLES, LENGTH = 16, 200  # samples of a book, characters of a sample
 LETTERS = 0.6  # share of a sample that must be letters and their marks: tables and formulas are in no language
 LEAST = 4  # samples that must be left
+CLEAR = 0.75  # share of the samples in one language from which a text is in it
 NONE = "zxx"  # the library's name for text in no language
 
 IDENTIFIER = LanguageIdentifier.from_model_file(MODEL_FILE)  # at import, so that workers inherit it (0.4 s, 80 MB)
@@ -23,6 +24,14 @@ def languages_of(text: str) -> dict[str, float]:
     told = found.total()
     shares = {code: round(count / told, 2) for code, count in found.items()} if told >= LEAST else {}
     return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def main_language(text: str) -> str:
+    """The language that nearly all of a text is in; "" where there is none or it is not sure.
+
+    Example: {"de": 0.94, "la": 0.06} -> "de"
+    """
+    return next((code for code, share in languages_of(text).items() if share >= CLEAR), "")
 
 
 def samples_of(text: str) -> list[str]:
