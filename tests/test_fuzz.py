@@ -72,7 +72,7 @@ def mutants(whole: dict[str, list[bytes]], count: int) -> list[tuple[str, str, b
 
 
 def outcome_of(requests: list[Request], workers: Workers = WORKERS) -> list[Text | Failure]:
-    preload = ["stages.extract.epub", "stages.extract.pdf"]
+    preload = ["stages.extract.epub", "stages.extract.pdf", "stages.shared.language"]
     return [found for _, found in map_items(read_book, requests, workers.limits, workers, "fuzz", preload)]
 
 
