@@ -24,7 +24,7 @@ RUN, CJK_RUN = 24, 12  # letters of a run
 FEW, SPARSE = 256, 1024  # runs kept of a short text; of a long one, one in SPARSE
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, without a pattern
 FILE = "sketches.npz"  # among the texts
-SAME_TEXT = 0.5  # share of a text from which it is a duplicate of those that hold it
+SAME_TEXT = 0.45  # share of a text from which it is a duplicate of those that hold it
 LEAST = 3  # runs in common; fewer are a quotation or chance
 OWNERS = 20  # books remembered for one run: what stands in more of them tells none of them
 

@@ -34,7 +34,8 @@ def held_out(
 ) -> dict[str, str]:
     """Which books may not be read, and why: the probe's own, the same work, the same text under another name.
 
-    `sketches` holds those of all books that have a text, earlier ones first.
+    `sketches` holds those of all books that have a text, earlier ones first. A book whose scenes were all rejected,
+    often because they repeat another book's, is told as well, and is never what another one is held to repeat.
     """
     of_probe = probe_works(probe)
     reasons = dict.fromkeys(of_probe, "held out for the probe")
@@ -43,14 +44,13 @@ def held_out(
         if book.book_id in with_scenes and book.book_id not in of_probe:
             if twin := works.get(work_key(book.title, book.author)):
                 reasons[book.book_id] = f"same work as {twin} of the probe"
-    held, left = {name: sketches[name] for name in of_probe}, but(sketches, with_scenes, reasons)
-    reasons |= {name: f"same text as {twin} of the probe" for name, twin in overlaps(left, held, LEAK).items()}
-    return reasons | {name: str(one) for name, one in repeats(but(left, with_scenes, reasons), SAME_TEXT).items()}
-
-
-def but(sketches: Mapping[str, Sketch], wanted: Collection[str], out: Collection[str]) -> dict[str, Sketch]:
-    """The sketches of the wanted books but those that are out, in their order."""
-    return {name: runs for name, runs in sketches.items() if name in wanted and name not in out}
+    of_others = {name: runs for name, runs in sketches.items() if name not in reasons}
+    twins = overlaps(of_others, {name: sketches[name] for name in of_probe}, LEAK)
+    reasons |= {name: f"same text as {twin} of the probe" for name, twin in twins.items()}
+    left = sorted((name for name in of_others if name not in twins), key=lambda name: name not in with_scenes)
+    return reasons | {
+        name: str(one) for name, one in repeats({name: sketches[name] for name in left}, SAME_TEXT).items()
+    }
 
 
 @dataclass(frozen=True)
