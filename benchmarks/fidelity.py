@@ -1,6 +1,6 @@
 """Fidelity: how much of a known text the readers keep and how much else they let in, per format and language.
 
-The sample's works are known from their packages; each is written as EPUB and, in Latin and Hebrew script, as PDF. For
+The sample's works are known from their packages; each is written as EPUB and, where the font has its letters, PDF. For
 a corpus of one's own a CSV names pairs below --folder: `file` (the book), `reference` and `language`. A reference is a
 plain text of just what a reader should give (Project Gutenberg's header and licence aside), or a book of the same text
 in another format, which is then read as well.
@@ -29,15 +29,13 @@ from benchmarks.rows import Figure
 from stages.extract.read import READERS, Request, read_book
 from stages.sample.__main__ import CATALOGUE, WRITERS, read_members
 from stages.sample.catalogue import Work, read_catalogue
-from stages.sample.texts import read_chapters
+from stages.sample.texts import Chapter, read_chapters
 from stages.shared.errors import UserError, run
-from stages.shared.scripts import scripts_of_language
 
 WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]|[^\W_]+")  # a CJK character is a word
 START = re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE)
 END = re.compile(r"^\*\*\* ?END OF .*$", re.MULTILINE)
 RUN = 4  # words in a row that must be the same for a word to count as found
-PRINTED = ({"LATIN"}, {"HEBREW"})  # scripts that the sample's PDF writer sets
 SHORT, SHOWN = 4, 12  # works of a short measurement; words of a stretch that is shown
 
 
@@ -88,16 +86,22 @@ def sampled(folder: Path, short: bool) -> Iterator[Pair]:
     for work in catalogue.works[:: len(catalogue.works) // SHORT] if short else catalogue.works:
         chapters = read_chapters(work, read_members(work, catalogue.packages[work.package]))
         blocks = [text for chapter in chapters for text in (chapter.title, *(block.text for block in chapter.blocks))]
-        for format in formats_of(work):
-            path = folder / f"{work.book_id}.{format}"
-            WRITERS[format](work, chapters, path)
+        for path in written(work, chapters, folder):
             yield Pair(path.name, work.language, path, "\n".join(blocks))
             path.unlink()
 
 
-def formats_of(work: Work) -> list[str]:
-    """The formats in which a work can be written."""
-    return ["epub", "pdf"] if scripts_of_language(work.language) in PRINTED else ["epub"]
+def written(work: Work, chapters: Sequence[Chapter], folder: Path) -> Iterator[Path]:
+    """Write a work in each format; one that is not its own is left out where the font lacks some of its letters."""
+    for format, write in WRITERS.items():
+        path = folder / f"{work.book_id}.{format}"
+        try:
+            write(work, chapters, path)
+        except ValueError:
+            if format == work.format:
+                raise
+        else:
+            yield path
 
 
 def listed(table: Path, folder: Path) -> list[Pair]:
