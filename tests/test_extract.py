@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.extract import __main__ as stage
-from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, pdf, plain, text
+from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, pdf, plain, tags, text
 from stages.extract.archive import Archive
 from stages.extract.blocks import Block, Rejected
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
@@ -172,9 +173,9 @@ def test_words_and_letters_are_those_counted_one_by_one(content):
     assert words_and_letters(content) == (count_words(content), letters_by_script(content))
 
 
-@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \n\tab."])))
+@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \n\t\vab."])))
 def test_lines_of_a_calm_document_are_those_of_a_careful_one(content):
-    assert calm.calm_line(content) == calm.careful_line(content)
+    assert calm.calm_text(content) == calm.careful_text(content)
 
 
 def test_a_document_is_calm_unless_a_character_needs_care():
@@ -192,7 +193,61 @@ def test_hyphens_stay_where_text_was_not_hyphenated():
     assert join_lines(["a well-", "known man"]) == "a well-known man"
 
 
+TAGS = [
+    "p",
+    "i",
+    "span class='pagenum'",
+    'p class="verse"',
+    "div class='stanza'",
+    "h2",
+    "a href='#n1'",
+    "sup",
+    "pre",
+    "li",
+]
+BITS = ["The sea", "12", "two &amp; three", "caf&#233;", "&lt;", " ", "\n", "<br/>", "<img alt='T'/>", "<td/>", "ſ “x”"]
+
+
+def element(name, inside):
+    return f"<{name}>{inside}</{name.split()[0]}>"
+
+
+ELEMENTS = st.recursive(
+    st.sampled_from(BITS),
+    lambda inner: st.builds(element, st.sampled_from(TAGS), st.lists(inner, max_size=4).map("".join)),
+)
+
+
 # --- (X)HTML
+
+
+@given(st.lists(ELEMENTS, max_size=6).map("".join))
+def test_markup_as_it_stands_reads_as_lxml_writes_it(body):
+    content = page(body)
+    as_it_stands = markup.Walker(markup.as_it_stands(content), "xml", calm=False).walk()
+    assert markup.Walker(markup.as_written(markup.parse_strict(content)), "xml", calm=False).walk() == as_it_stands
+
+
+@pytest.mark.parametrize(
+    "odd", ["<!-- <p>no</p> -->", "<!--x-->", "<![CDATA[]]>", "<?go <p> ?>", "<?x?>", "<i title='a > b'></i>"]
+)
+def test_what_is_no_tag_is_left_to_lxml(odd):
+    with pytest.raises(tags.Unplain):
+        markup.Walker(markup.as_it_stands(page(f"<p>One{odd} two.</p>")), "xml", calm=False).walk()
+    assert of_markup(f"<p>One{odd} two.</p>") == [("prose", "One two.")]
+
+
+@given(st.text().map(clean_characters))
+def test_paragraphs_are_the_json_that_records_write(content):
+    line = json_lines([Block("prose", content, 3)])
+    facts = {"index": 0, "chapter": "", "page": 3, "kind": "prose", "text": content}
+    assert line.decode() == json.dumps(facts, ensure_ascii=False) + "\n"
+
+
+@given(st.text(st.sampled_from("a1 .!?」』)\"'।")))
+def test_a_sentence_ends_with_a_stop_inside_closing_marks_or_not(content):
+    ends = re.search(r"[.!?」』।][\"')」』]*$", content)
+    assert layout.ends_sentence(content) == bool(ends)
 
 
 def test_headings_name_the_chapter_of_what_follows():

@@ -1,18 +1,19 @@
 """(X)HTML and TEI documents -> blocks: headings, paragraphs, verse with its lines, notes apart."""
 
+import contextlib
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
 
 from stages.extract import plain
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
-from stages.extract.calm import calm_line, careful_line, is_calm
+from stages.extract.calm import UNICODE, calm_text, careful_text, is_calm
 from stages.extract.clean import clean_characters
 from stages.extract.encoding import decode
-from stages.extract.tags import BREAK, DROPPED_IDS, EPUB_TYPE, Shape, local_name, shape_of
+from stages.extract.tags import BREAK, SOUP, TEI, XML, Shape, Tag, Unplain, tag_of
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 BACK = {"↩", "↩︎", "↑", "^", "[back]", "[Back]", "←"}
@@ -21,37 +22,47 @@ WORD_END = re.compile(r"[^\W\d_]{3,}[.,;:!?\"'”’)\]]*$")
 NOTE_MARK = re.compile(r"\W*(?:\d{1,4}|[a-zA-Z]|[*†‡§‖¶]+)\W*")
 PRE_WIDTH = 66  # columns at which preformatted text is taken to be wrapped, at least
 LONGEST_VERSE = 90  # characters; a longer single line in a poem is prose (an argument, a stage direction)
-SIGNS = {  # of attributes that matter besides class: what is in the bytes of a document, and what it must go on with
-    b"role": re.compile(rb"role\s*="),
-    b"hidden": re.compile(rb"hidden\s*="),
-    b"toc": re.compile(rb"toc[\"']"),
-    b"pg-": re.compile(rb"pg-(?:machine-)?(?:header|footer)[\"']"),
-    b"table-of": re.compile(rb"table-of-contents[\"']"),
-}
+ENTITY = re.compile(r"&(#?\w+);")
+OWN = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # entities that XML itself knows
+STRICT = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
+BETWEEN = re.compile(r"<([^>]*)>")
+PROLOG = re.compile(r"\s*(?:<\?xml\s[^>]*\?>)?\s*(?:<!DOCTYPE[^>\[]*>)?\s*")
 
 
 def blocks_of(content: bytes) -> list[Block]:
     """The blocks of one document, in reading order; [] where nothing in it is text."""
     root = parse_strict(content)
-    if root is not None:
-        calm = is_calm(content, root.getroottree().docinfo.encoding or "utf-8")
-        return Walker(calm, is_rich(content)).walk(root)
-    root = parse_soup(content)
-    return [] if root is None else Walker(calm=False, rich=True).walk(root)
+    if root is None:
+        root = parse_soup(content)
+        return [] if root is None else Walker(as_written(root), SOUP, calm=False).walk()
+    encoding = (root.getroottree().docinfo.encoding or "utf-8").lower()
+    dialect = TEI if etree.QName(root).localname.lower().startswith("tei") else XML
+    calm = is_calm(content, encoding)
+    if encoding in UNICODE and b"\0" not in content:
+        with contextlib.suppress(Unplain):
+            return Walker(as_it_stands(content), dialect, calm).walk()
+    return Walker(as_written(root), dialect, calm).walk()
 
 
-def is_rich(content: bytes) -> bool:
-    """Whether elements of a document may have more that matters than tag and class."""
-    if b"\0" in content or b":type" in content:
-        return True
-    return any(sign in content and pattern.search(content) for sign, pattern in SIGNS.items())
+def as_it_stands(content: bytes) -> str:
+    """The markup of a well-formed document in UTF-8, from its root element on, with the line ends of XML."""
+    text = content.decode("utf-8-sig")
+    found = PROLOG.match(text)
+    text = text[found.end() :] if found else text
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def as_written(root: Any) -> str:
+    """The markup of a parsed document as lxml writes it: nothing but elements and text."""
+    etree.strip_elements(root, "script", "style", with_tail=False)
+    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+    return str(etree.tostring(root, encoding="unicode", with_tail=False))
 
 
 def parse_strict(content: bytes) -> Any | None:
     """Parse as XML, None where it is not well formed; entities are never expanded nor fetched."""
-    strict = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
     try:
-        return etree.fromstring(content, strict)
+        return etree.fromstring(content, STRICT)
     except (etree.XMLSyntaxError, ValueError):
         return None
 
@@ -67,128 +78,132 @@ def parse_soup(content: bytes) -> Any | None:
 
 
 class Walker:
-    """Walks a tree once, without recursion, and cuts its text into blocks.
+    """Walks through the markup of a document once, tag by tag, and cuts its text into blocks.
 
-    `calm`: no character of the document needs care; `rich`: more than tag and class of its elements may matter.
+    `calm`: no character of the document needs care. The markup is that of a document which lxml has parsed, so its
+    tags are balanced. Raises Unplain where it holds more than tags and text.
     """
 
-    def __init__(self, calm: bool, rich: bool) -> None:
-        self.line: Callable[[str], str] = calm_line if calm else careful_line
-        self.rich = rich
+    def __init__(self, markup: str, dialect: str, calm: bool) -> None:
+        pieces = BETWEEN.split(markup)  # text, tag, text, tag ... text
+        self.tags, self.texts = pieces[1::2], pieces[2::2]  # tags, and the text behind each
+        self.dialect, self.entities = dialect, "&" in markup
+        self.clean: Callable[[str], str] = calm_text if calm else careful_text
         self.blocks: list[Block] = []
         self.parts: list[str] = []
         self.links = self.linked = 0  # links in `parts`, and characters inside them
         self.stanza: list[str] = []
         self.depth = {"heading": 0, "note": 0, "verse": 0, "pre": 0, "link": 0}
         self.states = 0  # states of `depth` that are on, all together
-        self.tei = False
+        self.counts = self.entities  # whether text is more than what is appended to `parts`
+        self.open: list[tuple[Tag, int]] = []  # the elements around the place at hand, and where they begin
 
-    def walk(self, root: Any) -> list[Block]:
-        """All blocks of the tree below `root`."""
-        self.tei = tei = local_name(root.tag).startswith("tei")
-        self.enter(root, self.rich_shape(root))
-        self.add(root.text or "")
-        stack: list[tuple[Iterator[Any], Any, Shape]] = []
-        children = iter(root)
-        while True:
-            for child in children:
-                if not isinstance(child.tag, str):
-                    self.add_entity(child)
-                else:
-                    found = self.rich_shape(child) if self.rich else shape_of(child.tag, tei, child.get("class"))
-                    if found.simple and not self.states and not len(child):
-                        self.add_block(child.text)
-                    elif not (found.dropped or (found.asks and self.drops(child))):
-                        if not found.plain:
-                            self.enter(child, found)
-                        if text := child.text:
-                            self.add(text)
-                        if len(child):
-                            stack.append((children, child, found))
-                            children = iter(child)
-                            break
-                        if not found.plain:
-                            self.leave(child, found)
-                if tail := child.tail:
-                    self.add(tail)
+    def walk(self) -> list[Block]:
+        """All blocks of the document."""
+        tags, texts, dialect, elements, parts = self.tags, self.texts, self.dialect, self.open, self.parts
+        at, last = 0, len(tags)
+        while at < last:
+            tag = tag_of(tags[at], dialect)
+            if tag is None:
+                tag, begin = elements.pop()
+                if not tag.shape.plain:
+                    self.leave(tag.shape, begin)
+            elif (shape := tag.shape).simple and not self.states and not tag.empty and tags[at + 1] == tag.end:
+                self.add_block(texts[at])
+                at += 1
+            elif tag.empty and shape.pause and not shape.dropped:
+                parts.append(shape.pause)
+            elif shape.dropped or (shape.asks and self.drops(tag, at)):
+                at = self.end_of(at)
             else:
-                if not stack:
-                    break
-                children, child, found = stack.pop()
-                self.leave(child, found)
-                if tail := child.tail:
-                    self.add(tail)
+                if not shape.plain:
+                    self.enter(shape)
+                if not tag.empty:
+                    elements.append((tag, at))
+                elif shape.block or shape.marks:
+                    self.leave(shape, at)
+            if not (text := texts[at]):
+                pass
+            elif parts and not self.counts:
+                parts.append(text)
+            elif parts or self.states or text != "\n":
+                self.add(text)
+            at += 1
         self.flush()
         self.flush_stanza()
         return self.blocks
 
-    def rich_shape(self, element: Any) -> Shape:
-        """The shape of an element by all its attributes that matter."""
-        get = element.get
-        types = f"{get(EPUB_TYPE) or get('epub:type') or ''} {get('role') or ''}"
-        kept = get("hidden") is None and get("id") not in DROPPED_IDS
-        return shape_of(element.tag, self.tei, get("class"), types, kept)
+    def end_of(self, at: int) -> int:
+        """Where the element ends that begins at the tag `at`."""
+        depth = 0
+        while True:
+            tag = tag_of(self.tags[at], self.dialect)
+            depth += -1 if tag is None else not tag.empty
+            if depth <= 0:
+                return at
+            at += 1
 
-    def drops(self, element: Any) -> bool:
+    def inside(self, begin: int) -> tuple[str, list[str]]:
+        """The text in the element that begins at a tag, without spaces at its ends, and the names of its children."""
+        end, depth, names = self.end_of(begin), 0, []
+        for source in self.tags[begin + 1 : end]:
+            tag = tag_of(source, self.dialect)
+            if tag is not None and depth == 0:
+                names.append(tag.name)
+            depth += -1 if tag is None else not tag.empty
+        return self.spelt("".join(self.texts[begin:end])).strip(), names
+
+    def drops(self, tag: Tag, at: int) -> bool:
         """Whether an image, a raised text or a link is no text of the book: a picture, the mark of a note."""
-        tag = local_name(element.tag)
-        if tag == "img":
-            alt = element.get("alt") or ""
-            if len(alt) == 1:  # a drop cap
-                self.add(alt)
+        if tag.name == "img":
+            if len(tag.alt) == 1:  # a drop cap
+                self.add(tag.alt)
             return True
-        if tag == "sup":
-            return bool(NUMBER.fullmatch(text_of(element)) and WORD_END.search(self.before()))
-        return is_note_mark(element, self.before())
+        if tag.name == "sup":
+            return bool(WORD_END.search(self.before()) and NUMBER.fullmatch(self.inside(at)[0]))
+        if "#" not in tag.href:
+            return False
+        text, names = self.inside(at)
+        raised = "sup" in names or bool(self.open and self.open[-1][0].name == "sup")
+        return is_note_mark(text, raised, self.before())
 
     def before(self) -> str:
         """The last characters before the place at hand, "" at the beginning of a paragraph."""
         return self.parts[-1][-20:] if self.parts else ""
 
-    def enter(self, element: Any, shape: Shape) -> None:
+    def enter(self, shape: Shape) -> None:
         """Open an element: a block element ends the paragraph before it, verse the stanza."""
         if shape.block:
             if self.parts:
                 self.flush()
         elif shape.pause:
             self.parts.append(shape.pause)
-        if shape.marks or shape.link:
+        if shape.marks:
             if "verse" in shape.marks and not self.depth["verse"]:
                 self.flush_stanza()
-            self.switch(self.marks_of(element, shape), 1)
+            self.switch(shape.marks, 1)
 
-    def leave(self, element: Any, shape: Shape) -> None:
+    def leave(self, shape: Shape, begin: int) -> None:
         """Close an element: a block element ends its paragraph, a container of verse lines its stanza."""
         if shape.block and self.parts:
             self.flush()
-        if shape.marks or shape.link:
-            self.switch(self.marks_of(element, shape), -1)
-        if shape.stanza or (shape.group and self.depth["verse"]):
-            self.flush_stanza_of(element)
-
-    def marks_of(self, element: Any, shape: Shape) -> tuple[str, ...]:
-        """The states that an element switches on for what is in it."""
-        return ("link",) if shape.link and element.get("href") else shape.marks
+        if shape.marks:
+            self.switch(shape.marks, -1)
+        if self.stanza and (shape.stanza or (shape.group and self.depth["verse"])):
+            if not self.depth["verse"] or len(self.inside(begin)[1]) > 1:  # one of a single line is a line, no stanza
+                self.flush_stanza()
 
     def switch(self, marks: tuple[str, ...], step: int) -> None:
         """Switch states on (`step` 1) or off (-1)."""
         for mark in marks:
             self.depth[mark] += step
             self.states += step
-
-    def flush_stanza_of(self, element: Any) -> None:
-        """End the stanza with the element that holds its lines; an element of a single line is a line, no stanza."""
-        if len(element) > 1 or not self.depth["verse"]:
-            self.flush_stanza()
-
-    def add_entity(self, node: Any) -> None:
-        """Add the character of a named entity; it may be any, so the lines of the document need care from here on."""
-        if text := entity_text(node):
-            self.line = careful_line
-            self.add(text)
+        self.counts = self.entities or self.depth["pre"] > 0 or self.depth["link"] > 0
 
     def add(self, text: str) -> None:
         """Add text to the paragraph at hand, which does not begin with white space."""
+        if self.entities and "&" in text:
+            text = self.spelt(text)
         if self.states:
             if self.depth["pre"]:
                 text = text.replace("\n", BREAK)
@@ -199,12 +214,22 @@ class Walker:
             return
         self.parts.append(text)
 
-    def add_block(self, text: str | None) -> None:
-        """Add a paragraph that stands in an element alone."""
+    def add_block(self, text: str) -> None:
+        """Add a paragraph that stands in an element alone, outside of any state."""
         if self.parts:
             self.flush()
-        if text and (line := self.line(text) if BREAK not in text else self.lines(text)):
-            self.emit(line, 0, 0.0)
+        if self.entities and "&" in text:
+            text = self.spelt(text)
+        if text and (line := self.clean(text)):
+            if self.stanza:
+                self.flush_stanza()
+            self.blocks.append(Block(PROSE, line))
+
+    def spelt(self, text: str) -> str:
+        """A text with its entities as characters; from one that is not XML's own on, the lines need care."""
+        if any(name not in OWN for name in ENTITY.findall(text)):
+            self.clean = careful_text
+        return ENTITY.sub(character_of, text)
 
     def flush(self) -> None:
         """End the paragraph at hand."""
@@ -216,12 +241,8 @@ class Walker:
         if self.depth["pre"] and raw.count(BREAK) > 1:
             for block in plain.blocks_of(clean_characters(raw.replace(BREAK, "\n")), PRE_WIDTH):
                 self.append(block)
-        elif text := self.line(raw) if BREAK not in raw else self.lines(raw):
+        elif text := self.clean(raw):
             self.emit(text, links, min(1.0, linked / len(text)))
-
-    def lines(self, raw: str) -> str:
-        """Clean the lines of a paragraph with forced breaks, which become \\n."""
-        return "\n".join(filter(None, map(self.line, raw.split(BREAK))))
 
     def emit(self, text: str, links: int, linked: float) -> None:
         """Make a block of a paragraph whose forced line breaks are \\n."""
@@ -256,32 +277,18 @@ def is_verse(lines: list[str]) -> bool:
     return len(lines) >= 3 and max(map(len, lines)) <= LONGEST_VERSE
 
 
-def entity_text(node: Any) -> str | None:
-    """The character of a named HTML entity; None for comments, instructions and entities of the document's own."""
-    if node.tag is not etree.Entity:
-        return None
-    character = html.unescape(str(node.text))
-    return None if character == node.text else character
-
-
-def text_of(element: Any) -> str:
-    """All text in an element, without spaces at its ends."""
-    if not len(element):
-        return str(element.text or "").strip()
-    return "".join(str(part) for part in element.itertext()).strip()
-
-
-def is_note_mark(element: Any, before: str) -> bool:
-    """Whether a link is the mark of a note or the way back from one: a short mark, raised, in brackets or at a word."""
-    href, text = element.get("href") or "", text_of(element)
-    if "#" not in href or len(text) > 8:
+def is_note_mark(text: str, raised: bool, before: str) -> bool:
+    """Whether a link to a place is the mark of a note or the way back: short, raised, in brackets or at a word."""
+    if len(text) > 8:
         return False
     if text in BACK:
         return True
-    parent = element.getparent()
-    raised = "sup" in {local_name(child.tag) for child in element} or (
-        parent is not None and local_name(parent.tag) == "sup"
-    )
     bracketed = text[:1] in set("[({*†‡§")
     attached = bool(NUMBER.fullmatch(text)) and before[-1:] not in set(" \n\v\u00a0-–—([") and bool(before)
     return bool(NOTE_MARK.fullmatch(text)) and (raised or bracketed or attached)
+
+
+def character_of(entity: re.Match[str]) -> str:
+    """The character of an entity; nothing for an entity of the document's own."""
+    character = html.unescape(entity[0])
+    return "" if character == entity[0] else character

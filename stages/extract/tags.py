@@ -1,9 +1,15 @@
 """What the tags, classes and types of (X)HTML and TEI mean for reading."""
 
+import html
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
+XML, TEI, SOUP = "xml", "tei", "soup"  # dialects; in soup a colon is part of a name
+NAME = r"[^\s=<>\"'/]+"
+ATTRIBUTE = re.compile(rf"\s+({NAME})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+TAG = re.compile(rf"((?![!?]){NAME})((?:\s+{NAME}\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*/?")
 BREAK = "\v"  # a forced line break; line ends of the source are \n and mean nothing
 
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6", "head", "hgroup"}
@@ -37,7 +43,11 @@ NOTE_CLASSES = set(
     " tnotes transnote transnotes".split()
 )
 VERSE_CLASSES = set("line-block linegroup lg poem poem-container poetry poetry-container stanza verse".split())
-SHAPES = 4096  # combinations of tag and attributes that are remembered
+SHAPES = 4096  # tags that are remembered
+
+
+class Unplain(Exception):
+    """What stands between < and > is no tag: a comment, an instruction, a section of raw text, half a tag."""
 
 
 class Shape(NamedTuple):
@@ -45,7 +55,6 @@ class Shape(NamedTuple):
 
     dropped: bool  # it and all in it is no text of the book
     asks: bool  # whether it is dropped depends on what is in it or before it
-    link: bool  # it is a link where it has a target
     simple: bool  # it is a paragraph, or holds some, and nothing else
     plain: bool  # it does nothing at all: the text in it goes on
     block: bool  # it interrupts the paragraph around it
@@ -55,22 +64,52 @@ class Shape(NamedTuple):
     group: bool  # it holds the lines of a stanza where it stands in verse
 
 
+class Tag(NamedTuple):
+    """A start tag, or the tag of an empty element, as it stands in the markup."""
+
+    name: str
+    shape: Shape
+    empty: bool
+    end: str  # the end tag that goes with it
+    href: str = ""
+    alt: str = ""
+
+
 @lru_cache(maxsize=SHAPES)
-def shape_of(tag: str, tei: bool, classes: str | None, types: str = "", kept: bool = True) -> Shape:
-    """The shape of an element by its tag, its class, its epub:type and role; `kept`: its id and `hidden` allow it."""
-    name = local_name(tag)
-    words, kinds = set((classes or "").lower().split()), types_in(types)
+def tag_of(source: str, dialect: str) -> Tag | None:
+    """The tag whose text between < and > is `source`; None for an end tag.
+
+    Raises Unplain for what is no tag, save in soup, where what can be told of it counts.
+    """
+    if source.startswith("/"):
+        return None
+    found = TAG.fullmatch(source)
+    if found is None and dialect != SOUP:
+        raise Unplain(source[:40])
+    name, rest = (found[1], found[2]) if found else (source.split()[0].rstrip("/"), source)
+    given = {key: html.unescape(double or single) for key, double, single in ATTRIBUTE.findall(rest)}
+    end = f"/{name}"
+    name = (name if dialect == SOUP else name.rpartition(":")[2]).lower()
+    shape = shape_of(name, dialect == TEI, given)
+    return Tag(name, shape, source.endswith("/"), end, given.get("href", ""), given.get("alt", ""))
+
+
+def shape_of(name: str, tei: bool, given: Mapping[str, str]) -> Shape:
+    """The shape of an element by its name and its attributes."""
+    words = set(given.get("class", "").lower().split())
+    kinds = types_in(" ".join(value for key, value in given.items() if key == "role" or key.endswith(":type")))
+    kept = "hidden" not in given and given.get("id") not in DROPPED_IDS
     asks = name in ("img", "sup", "a")
     dropped = name in DROPPED_TAGS and not (name == "head" and tei)
     if name != "img" and (not kept or kinds & DROPPED_TYPES or words & DROPPED_CLASSES):
         dropped = True
     block = name in BLOCKS and (tei or name not in TEI_ONLY)
     pause = "" if block else PAUSES.get(name, "")
-    marks = marks_of(name, tei, words, kinds)
+    marks = ("link",) if name == "a" and given.get("href") else marks_of(name, tei, words, kinds)
     plain = not (asks or block or pause or marks)
     simple = block and not (dropped or asks or marks)
     stanza = "verse" in marks and name not in LINES
-    return Shape(dropped, asks, name == "a", simple, plain, block, pause, marks, stanza, name in GROUPS)
+    return Shape(dropped, asks, simple, plain, block, pause, marks, stanza, name in GROUPS)
 
 
 def marks_of(name: str, tei: bool, classes: set[str], types: set[str]) -> tuple[str, ...]:
@@ -88,12 +127,6 @@ def marks_of(name: str, tei: bool, classes: set[str], types: set[str]) -> tuple[
         marks += ["note"] if types & NOTE_TYPES or classes & NOTE_CLASSES else []
         marks += ["verse"] if types & VERSE_TYPES or classes & VERSE_CLASSES else []
     return tuple(marks)
-
-
-@lru_cache(maxsize=SHAPES)
-def local_name(tag: str) -> str:
-    """A tag in lower case, without its namespace."""
-    return tag.rpartition("}")[2].lower()
 
 
 def types_in(types: str) -> set[str]:
