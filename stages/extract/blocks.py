@@ -1,5 +1,6 @@
 """A block: a piece of text as a reader finds it, before paragraphs are numbered and chapters named."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PROSE, VERSE, HEADING, NOTE = "prose", "verse", "heading", "note"
@@ -26,3 +27,11 @@ class Reading:
 
     blocks: list[Block]
     remark: str = ""
+
+
+def initials(blocks: Iterable[Block]) -> str:
+    """The first character of each block, so that one search finds those that can begin with what is looked for.
+
+    No block is empty.
+    """
+    return "".join([block.text[0] for block in blocks])

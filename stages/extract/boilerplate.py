@@ -2,7 +2,7 @@
 
 import re
 
-from stages.extract.blocks import HEADING, NOTE, PROSE, Block
+from stages.extract.blocks import HEADING, NOTE, PROSE, Block, initials
 
 SMALL_PRINT = re.compile(r"\*{3} ?START\*{2} ?THE SMALL PRINT", re.IGNORECASE)  # old files: at the top or at the end
 START = re.compile(
@@ -40,7 +40,7 @@ TAIL = re.compile(
     re.IGNORECASE,
 )
 TRANSCRIBER = re.compile(r"\[?transcriber['’]?s?['’]? notes?", re.IGNORECASE)
-TRANSCRIBER_LETTERS = frozenset("[tT")
+TRANSCRIBER_LETTER = re.compile(r"[\[tT]")
 CONTENTS = re.compile(
     r"(?:table of )?contents?(?: of (?:the )?(?:volume|book|vol).{0,12})?"
     r"|(?:list of )?(?:illustrations|figures|plates|tables|maps)"
@@ -53,11 +53,15 @@ INDEX = re.compile(
     r"(?:general |alphabetical |subject )?index(?: of [\w ]{1,30})?|(?:sach|namen|personen)?register|索引",
     re.IGNORECASE,
 )
+AROUND_TITLES = " .:_*[]—-"
+TITLE_LETTER = re.compile(f"[acfgilmnprstíсо目索תاف{re.escape(AROUND_TITLES)}]", re.IGNORECASE)  # titles begin with one
 PAGE_END = re.compile(r"[\s.…·]+(?:\d{1,4}|[ivxlc]{1,7})\.?$")
 LEADERS = re.compile(r"(?:\. ?){4,}\s*[\divxlc]*|…{2,}")
+FILE_WORDS = ("utenberg", "runeberg", "distributed proof", "promo.net/pg", "pgdp.net", "bnf.fr")  # of LICENCE and HOSTS
 FIRST_PART = 0.35  # a licence header ends in this share of the blocks, or it is none
 EDGE = 41  # blocks at the beginning and at the end that may be credits
 NUMERALS = frozenset("0123456789ivxlc")
+PAGE_ENDS = NUMERALS | {".", "\n"}  # with which what ends with the number of a page ends
 NOT_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 SHORT = 140
 NO_ENTRIES = 4  # blocks without page numbers in a row end an index
@@ -118,9 +122,11 @@ def is_credit(block: Block, distance: int) -> bool:
     """Whether a block near the beginning or end (`distance` blocks away) speaks of the file rather than the book."""
     if distance >= EDGE or len(block.text) > 900:
         return False
-    if LICENCE.search(block.text):
+    text = block.text.casefold()
+    speaks = any(word in text for word in FILE_WORDS)
+    if speaks and LICENCE.search(block.text):
         return True
-    return distance <= 25 and bool(CREDIT.match(block.text) or HOSTS.search(block.text))
+    return distance <= 25 and bool(CREDIT.match(block.text) or (speaks and HOSTS.search(block.text)))
 
 
 def without_linked_contents(blocks: list[Block]) -> list[Block]:
@@ -155,8 +161,11 @@ def end_of_run(blocks: list[Block], linked: list[bool], start: int) -> int:
 
 def without_listed_contents(blocks: list[Block]) -> list[Block]:
     """Drop the lists under a heading like "Contents": lines with page numbers or titles that come again later."""
-    titles = {i for i, block in enumerate(blocks) if len(block.text) <= 60 and is_title(block, CONTENTS)}
-    later = titles_of(blocks) if titles else {}
+    titles = titles_in(blocks, CONTENTS)
+    leaders = {i for i, block in enumerate(blocks) if block.text[-1] in PAGE_ENDS and is_leader_list(block)}
+    if not titles:
+        return [block for i, block in enumerate(blocks) if i not in leaders] if leaders else blocks
+    later = titles_of(blocks)
     kept: list[Block] = []
     in_list = False
     for i, block in enumerate(blocks):
@@ -164,9 +173,15 @@ def without_listed_contents(blocks: list[Block]) -> list[Block]:
             in_list = True
         elif in_list and not is_entry(block, later, i):
             in_list = False
-        if not in_list and not (may_end_with_page(block.text) and is_leader_list(block)):
+        if not in_list and i not in leaders:
             kept.append(block)
     return kept
+
+
+def titles_in(blocks: list[Block], pattern: re.Pattern[str], first: int = 0) -> set[int]:
+    """The places, from `first` on, of the blocks that are nothing but a title that `pattern` knows."""
+    places = (found.start() for found in TITLE_LETTER.finditer(initials(blocks), first))
+    return {place for place in places if is_title(blocks[place], pattern)}
 
 
 def titles_of(blocks: list[Block]) -> dict[str, int]:
@@ -186,7 +201,7 @@ def is_list(blocks: list[Block], later: dict[str, int], start: int) -> bool:
 
 def is_title(block: Block, pattern: re.Pattern[str]) -> bool:
     """Whether a block is nothing but a title that `pattern` knows."""
-    return block.kind != NOTE and len(block.text) <= 60 and bool(pattern.fullmatch(block.text.strip(" .:_*[]—-")))
+    return len(block.text) <= 60 and block.kind != NOTE and bool(pattern.fullmatch(block.text.strip(AROUND_TITLES)))
 
 
 def title_key(text: str) -> str:
@@ -213,7 +228,7 @@ def is_entry(block: Block, later: dict[str, int], index: int) -> bool:
 
 def is_leader_list(block: Block) -> bool:
     """Whether a block is mostly lines with dot leaders to page numbers."""
-    if not PAGE_END.search(block.text[-40:]):
+    if not (may_end_with_page(block.text) and PAGE_END.search(block.text[-40:])):
         return False
     found = LEADERS.findall(block.text)
     share = sum(map(len, found)) / max(len(block.text), 1)
@@ -224,9 +239,8 @@ def mark_transcriber(blocks: list[Block]) -> list[Block]:
     """Make notes of what the transcriber says: a block that begins so, what follows such a heading, the tail."""
     marked: list[Block] = []
     tail = tail_of(blocks)
-    spoken = {
-        i for i, block in enumerate(blocks) if block.text[:1] in TRANSCRIBER_LETTERS and TRANSCRIBER.match(block.text)
-    }
+    places = (found.start() for found in TRANSCRIBER_LETTER.finditer(initials(blocks)))
+    spoken = {place for place in places if TRANSCRIBER.match(blocks[place].text)}
     if not spoken and tail == len(blocks):
         return blocks
     under = 0
@@ -257,15 +271,13 @@ def without_index(blocks: list[Block]) -> list[Block]:
     """Drop the indexes of the second half: under such a heading most blocks are full of page numbers."""
     kept = blocks[: len(blocks) // 2]
     i = len(kept)
-    while i < len(blocks):
-        end = end_of_section(blocks, i) if len(blocks[i].text) <= 60 and is_title(blocks[i], INDEX) else i
-        entries = sum(has_page_numbers(block) for block in blocks[i + 1 : end])
-        if end - i > 5 and entries >= 0.6 * (end - i - 1):
+    for title in sorted(titles_in(blocks, INDEX, i)):
+        end = end_of_section(blocks, title)
+        entries = sum(has_page_numbers(block) for block in blocks[title + 1 : end])
+        if title >= i and end - title > 5 and entries >= 0.6 * (end - title - 1):
+            kept += blocks[i:title]
             i = end
-        else:
-            kept.append(blocks[i])
-            i += 1
-    return kept
+    return kept + blocks[i:]
 
 
 def end_of_section(blocks: list[Block], start: int) -> int:

@@ -2,7 +2,7 @@
 
 import re
 
-from stages.extract.blocks import HEADING, NOTE, Block
+from stages.extract.blocks import HEADING, NOTE, Block, initials
 
 # Where a pattern can begin with the character it looks for, it does: searching is then several times faster.
 EMPHASIS = re.compile(r"_(?<![^\W_]_)(?=\S)([^_]+?)(?<=\S)_(?![^\W_])")
@@ -19,6 +19,7 @@ NOTE_NUMBER = re.compile(rf"\s?{NUMBER.pattern}")
 PICTURE = re.compile(
     r"\[(?:illustration|illus\.|blank page|decoration|music notation|abbildung|bild|image)\b[^\]]*\]", re.IGNORECASE
 )
+BRACKET = re.compile(r"\[")
 OPEN_PICTURE = re.compile(r"\[(?:illustration|abbildung|bild|image)\b", re.IGNORECASE)
 LONGEST_CAPTION = 3  # blocks
 ORNAMENT = re.compile(r"[\s*•·.–—_=~+|#§†‡⁂❦☙❧^:\-]*")
@@ -26,27 +27,27 @@ NOTE_START = re.compile(
     r"\[?(?:footnote|fussnote|fußnote|sidenote|note de bas de page)\b[^\]]{0,12}[:.]", re.IGNORECASE
 )
 NUMBERED_NOTE = re.compile(r"\[(?:\d{1,3}|[A-Z]{1,2}#?\d{0,3})\][\s:]")
-NOTE_LETTERS = frozenset("[FfSsNn")  # with which notes begin
+NOTE_LETTER_FIRST = re.compile(r"[\[FfSsNn]")  # with which notes begin
 LEAST_NOTES = 5  # numbers in brackets are marks of notes in a book that has at least so many
 
 
 def without_marks(blocks: list[Block]) -> list[Block]:
     """The blocks without such marks, and without the blocks that are nothing else."""
-    numbered = sum(len(NUMBER.findall(b.text)) for b in blocks if "[" in b.text and b.kind != NOTE) >= LEAST_NOTES
-    cleaned = []
-    for block in without_open_pictures(blocks):
-        if block.text[:1] in NOTE_LETTERS and is_note(block, numbered):
+    bracketed = [block.text for block in blocks if "[" in block.text and block.kind != NOTE]
+    numbered = sum(len(NUMBER.findall(text)) for text in bracketed) >= LEAST_NOTES
+    blocks = without_open_pictures(blocks)
+    for found in NOTE_LETTER_FIRST.finditer(initials(blocks)):
+        if is_note(block := blocks[found.start()], numbered):
             block.kind, block.text = NOTE, block.text.replace("\n", " ")
+    for block in blocks:
         if needs_care(block.text):
             block.text = without_ornaments(unmarked(block, numbered))
-        if block.text:
-            cleaned.append(block)
-    return cleaned
+    return [block for block in blocks if block.text]
 
 
 def without_open_pictures(blocks: list[Block]) -> list[Block]:
     """The blocks without captions in brackets that run over several of them."""
-    if not any(begins_picture(block.text) for block in blocks if block.text[:1] == "["):
+    if not any(begins_picture(blocks[found.start()].text) for found in BRACKET.finditer(initials(blocks))):
         return blocks
     kept: list[Block] = []
     open_for = 0  # blocks that may still belong to the caption
@@ -76,7 +77,7 @@ def needs_care(text: str) -> bool:
     """Whether a text can hold a mark at all: most cannot, and need not be searched."""
     if "_" in text or "[" in text or "{" in text or "=" in text or "*" in text or "(" in text:
         return True
-    return not (text[:1].isalnum() or any(map(str.isalnum, text[:40])))
+    return not (text[0].isalnum() or any(map(str.isalnum, text[:40])))
 
 
 def unmarked(block: Block, numbered: bool) -> str:

@@ -1,57 +1,104 @@
 """Words and letters of a text, counted in arrays: the same as clean.count_words and scripts.letters_by_script."""
 
+import re
 from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.extract.clean import CJK_LETTER, WORD, count_words
+from stages.extract.clean import CJK_LETTER, WORD
 from stages.shared.scripts import letters_by_script, script_of
 
-PLANE = 1 << 16  # code points of the basic plane; texts that go beyond it are counted one by one
-SURROGATES = slice(0xD800, 0xE000)
-LETTER, INSIDE, ALONE = 1, 2, 3  # begins or continues a word, only continues one, is a word (CJK)
+PLANE = 1 << 16  # code points of the basic plane
+BEYOND = re.compile("[\U00010000-\U0010ffff]")
+HYPHEN = ord("-")
+NARROW = 1 << 8  # code points of Latin-1, most of any text in a Latin script
+LETTER, INSIDE, ALONE = 1, 2, 4  # bits: begins or continues a word, only continues one, is a word (CJK)
+LATIN, FOREIGN = 8, 16  # bits: a letter of the Latin script, of another
+
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def words_and_letters(text: str) -> tuple[int, dict[str, int]]:
     """The words of a text (each CJK character is one), and its letters per Unicode script."""
-    if "--" in text:
-        text = text.replace("--", " ")
-    codes = np.frombuffer(f" {text}".encode("utf-16-le", "surrogatepass"), np.uint16)
-    counts = np.bincount(codes, minlength=PLANE)
-    if counts[SURROGATES].any():
-        return count_words(text), letters_by_script(text)
-    kinds = word_kinds().take(codes)
-    alone = int(counts[word_kinds() == ALONE].sum())
-    return count_starts(kinds) + alone, letters_of(counts)
+    text = f" {text} "
+    if text.isascii():
+        content = text.encode()
+        codes: Codes = np.frombuffer(content, np.uint8)
+        kinds = np.frombuffer(bytearray(content.translate(narrow_kinds())), np.uint8)
+    else:
+        codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+        if len(codes) > len(text):
+            return with_stand_ins(text[1:-1])
+        kinds = kinds_of(codes)
+    part_at_dashes(codes, kinds)
+    return count_starts(kinds) + int(np.count_nonzero(kinds & ALONE)), letters_of(codes, kinds)
+
+
+def part_at_dashes(codes: Codes, kinds: NDArray[np.uint8]) -> None:
+    """Make two hyphens in a row, which stand for a dash, part words; a single one does not."""
+    hyphen = codes == HYPHEN
+    twins = np.flatnonzero(hyphen[1:] & hyphen[:-1])
+    kinds[twins] = kinds[twins + 1] = 0
+
+
+def with_stand_ins(text: str) -> tuple[int, dict[str, int]]:
+    """The words and letters of a text with characters beyond the basic plane: others stand in for them."""
+    words, letters = words_and_letters(BEYOND.sub(stand_in, text))
+    counts = Counter(letters) + Counter(letters_by_script("".join(BEYOND.findall(text))))
+    return words, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def stand_in(found: re.Match[str]) -> str:
+    """A character of the basic plane that is the same to a word, and no letter."""
+    if CJK_LETTER.match(found[0]):
+        return "\u3040"
+    if WORD.match(found[0]):
+        return "0"
+    return "_" if WORD.fullmatch(f"a{found[0]}") else " "
+
+
+def kinds_of(codes: Codes) -> NDArray[np.uint8]:
+    """What each character is; one of Latin-1 is looked up in a table of bytes, which is several times faster."""
+    kinds = np.frombuffer(bytearray(codes.astype(np.uint8).tobytes().translate(narrow_kinds())), np.uint8)
+    wide = np.flatnonzero(codes >= NARROW)
+    kinds[wide] = character_kinds().take(codes[wide])
+    return kinds
 
 
 def count_starts(kinds: NDArray[np.uint8]) -> int:
-    """Count the runs of LETTER and INSIDE that hold a LETTER; `kinds` begins with neither."""
-    inside = kinds == INSIDE
-    if (inside[2:] & inside[1:-1] & inside[:-2]).any():  # long runs are rare, and taking them out is dear
-        kinds = kinds[~inside]
-        inside = kinds == INSIDE
-    letter = kinds == LETTER
-    outside = ~(letter | inside)
-    starts = np.count_nonzero(letter[1:] & outside[:-1])
-    starts += np.count_nonzero(letter[2:] & inside[1:-1] & outside[:-2])
-    return int(starts + np.count_nonzero(letter[3:] & inside[2:-1] & inside[1:-2] & outside[:-3]))
+    """Count the runs of LETTER and INSIDE that hold a LETTER; `kinds` begins and ends with neither."""
+    letter, in_word = kinds & LETTER, kinds & (LETTER | INSIDE) != 0
+    starts = int(np.count_nonzero(letter[1:] > in_word[:-1]))
+    inside = np.flatnonzero(kinds & INSIDE != 0)
+    if inside.size:  # of a run of these that begins outside, a letter behind it begins a word
+        breaks = np.flatnonzero(np.diff(inside) > 1)
+        first, last = inside[np.r_[0, breaks + 1]], inside[np.r_[breaks, inside.size - 1]]
+        starts += int(np.count_nonzero(letter[last + 1] > in_word[first - 1]))
+    return starts
 
 
-def letters_of(counts: NDArray[np.int64]) -> dict[str, int]:
-    """Letters per script of a count of each character, most frequent script first."""
+def letters_of(codes: Codes, kinds: NDArray[np.uint8]) -> dict[str, int]:
+    """Letters per script, most frequent script first."""
     scripts: Counter[str] = Counter()
+    if latin := int(np.count_nonzero(kinds & LATIN)):
+        scripts["LATIN"] = latin
+    counts = np.bincount(codes[kinds & FOREIGN != 0])
     for code in np.flatnonzero(counts):
-        if (character := chr(code)).isalpha():
-            scripts[script_of(character)] += int(counts[code])
+        scripts[script_of(chr(code))] += int(counts[code])
     return dict(sorted(scripts.items(), key=lambda item: (-item[1], item[0])))
 
 
 @lru_cache(maxsize=1)
-def word_kinds() -> NDArray[np.uint8]:
-    """What each character of the basic plane is to a word, as the patterns of `clean` have it."""
+def narrow_kinds() -> bytes:
+    """The kinds of the characters of Latin-1, for bytes.translate."""
+    return character_kinds()[:NARROW].tobytes()
+
+
+@lru_cache(maxsize=1)
+def character_kinds() -> NDArray[np.uint8]:
+    """What each character of the basic plane is to a word, as the patterns of `clean` have it, and to the scripts."""
     kinds = np.zeros(PLANE, np.uint8)
     for code in range(PLANE):
         character = chr(code)
@@ -61,4 +108,6 @@ def word_kinds() -> NDArray[np.uint8]:
             kinds[code] = LETTER
         elif WORD.fullmatch(f"a{character}"):
             kinds[code] = INSIDE
+        if character.isalpha():
+            kinds[code] |= LATIN if script_of(character) == "LATIN" else FOREIGN
     return kinds

@@ -6,7 +6,6 @@ import importlib
 import stat
 import warnings
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring
 from pathlib import Path
 
 from stages.extract import boilerplate, conventions
@@ -125,10 +124,24 @@ def json_lines(blocks: list[Block]) -> bytes:
     The chapter of a block is the nearest heading above it.
     """
     lines = []
-    chapter = '""'
+    place: tuple[str, int | None] = ("", -1)  # kind and page of the block before
+    chapter = facts = ""
     for index, block in enumerate(blocks):
+        text = quoted(block.text)
         if block.kind == HEADING:
-            chapter = encode_basestring(" ".join(block.text.split()))
-        place = f'"chapter": {chapter}, "page": {"null" if block.page is None else block.page}, "kind": "{block.kind}"'
-        lines.append(f'{{"index": {index}, {place}, "text": {encode_basestring(block.text)}}}\n')
+            chapter, place = quoted(" ".join(block.text.split())), ("", -1)
+        if place != (block.kind, block.page):
+            place = (block.kind, block.page)
+            page = "null" if block.page is None else block.page
+            facts = f'"chapter": "{chapter}", "page": {page}, "kind": "{block.kind}", "text": "'
+        lines.append(f'{{"index": {index}, {facts}{text}"}}\n')
     return "".join(lines).encode()
+
+
+def quoted(text: str) -> str:
+    """A clean text, which has no control characters but line ends, as JSON has it between its quotes."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    return text.replace("\n", "\\n") if "\n" in text else text
