@@ -69,10 +69,8 @@ def count_words(text: str) -> int:
 
 def vocabulary(lines: Sequence[str]) -> Counter[str]:
     """How often each word, hyphenated ones whole, stands inside the lines (not at their ends), in lower case."""
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line.lower().rpartition(" ")[0]))
-    return counts
+    inner = "\n".join([line.rpartition(" ")[0] for line in lines])
+    return Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", inner.lower()))
 
 
 def join_lines(lines: Sequence[str], words: Counter[str] | None = None) -> str:

@@ -19,7 +19,10 @@ EDGE = 2  # lines at the top and at the bottom of a page that may be running hea
 PAGE_NUMBER = re.compile(
     r"[\W_]*(?:(?:page|seite|p\.|s\.)\s*)?(?:\d{1,4}|[ivxlc]{1,8})(?:\s*(?:of|/|von)\s*\d{1,4})?[\W_]*", re.IGNORECASE
 )
-SENTENCE_END = re.compile(r"[.!?…:。！？」』।॥؟۔׃][\"'”’»)\]›」』]*$")
+STOPS = frozenset(".!?…:。！？」』।॥؟۔׃")
+CLOSERS = "\"'”’»)]›」』"
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+SMALL = re.compile("[a-z]")
 NOTE_START = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§¹²³⁴-⁹]{1,3})[\]).]?\s?\D")
 
 
@@ -38,7 +41,7 @@ class Line:
     @cached_property
     def rtl(self) -> bool:
         """Whether most of its letters run from right to left."""
-        if self.text.isascii():
+        if self.text.isascii() or not RIGHT_TO_LEFT.search(self.text):
             return False
         kinds = [unicodedata.bidirectional(character) for character in self.text if character.isalpha()]
         return sum(kind in ("R", "AL") for kind in kinds) * 2 > len(kinds)
@@ -133,9 +136,15 @@ def height(line: Line) -> int:
     return round(line.y0 / 6)
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a text ends with a full stop or the like, inside quotes or brackets or not."""
+    inner = text.rstrip(CLOSERS)
+    return inner[-1:] in STOPS or not STOPS.isdisjoint(text[len(inner) :])
+
+
 def is_open_note(piece: Piece) -> bool:
     """Whether a piece is a note that goes on on the next page."""
-    return piece.kind == NOTE and not SENTENCE_END.search(piece.lines[-1].text)
+    return piece.kind == NOTE and not ends_sentence(piece.lines[-1].text)
 
 
 def pieces_of(page: Page, body: float, open_note: bool = False) -> list[Piece]:
@@ -199,10 +208,15 @@ def is_heading(group: list[Line], body: float) -> bool:
         return True
     if len(group) > 2 or len(text) > 100:
         return False
+    return is_capitals(text) or (all(line.bold for line in group) and not text.endswith((",", ";")))
+
+
+def is_capitals(text: str) -> bool:
+    """Whether a text has a word, and all its letters are capitals."""
+    if SMALL.search(text) or not re.search(r"[^\W\d_]{3}", text):
+        return False
     letters = [character for character in text if character.isalpha()]
-    words = bool(re.search(r"[^\W\d_]{3}", text))
-    capitals = words and any(map(str.isupper, letters)) and not any(map(str.islower, letters))
-    return capitals or (all(line.bold for line in group) and not text.endswith((",", ";")))
+    return any(map(str.isupper, letters)) and not any(map(str.islower, letters))
 
 
 def is_verse(group: list[Line], margin: float) -> bool:
@@ -230,7 +244,7 @@ def paragraphs_in(group: list[Line], page: Page, body: float) -> list[tuple[list
             continue
         lines = paragraphs[-1][0]
         before = lines[-1]
-        short, stop = before.end < right - 0.1 * (right - left), bool(SENTENCE_END.search(before.text))
+        short, stop = before.end < right - 0.1 * (right - left), ends_sentence(before.text)
         set_in = 0.6 * body < line.start - before.start < 6 * body and (short or stop)
         set_out = len(lines) > 1 and before.start - line.start > 0.6 * body
         if set_in or set_out or (short and stop):
@@ -271,7 +285,7 @@ def goes_on(before: Piece, piece: Piece) -> bool:
     last, first = before.lines[-1].text, piece.lines[0].text
     if piece.kind == NOTE and NOTE_START.match(first):
         return False
-    if SENTENCE_END.search(last):
+    if ends_sentence(last):
         return first[:1].islower()
     return not piece.opens or first[:1].islower()
 
