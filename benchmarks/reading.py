@@ -35,7 +35,7 @@ FOLDER = Path("data/sample")
 ROUNDS = 3
 SHORT = 3  # books of each format
 SLOW = 5  # books that markitdown reads, at most: it takes seconds for each
-ONE = Workers(backend="local", count=1, seconds=600.0, memory_mb=0)
+ENOUGH = 100  # books that keep two workers busy to the end; a smaller folder is read several times
 
 Reader = Callable[[Path], object]
 
@@ -64,8 +64,8 @@ def measure(folder: Path, most: int | None) -> list[Figure]:
             figures.append(rate(format, books, ours))
     if not figures:
         raise UserError(f"{folder} holds no EPUB and no PDF; name a folder that does with --folder")
-    beside = beside_markitdown(books_in(folder, "epub")[: most or SLOW])
-    return [*figures, *beside, *isolation(folder, most), *language(folder, most)]
+    figures += beside_markitdown(books_in(folder, "epub")[: most or SLOW])
+    return [*figures, *isolation(folder, most), *second_worker(folder, most), *language(folder, most)]
 
 
 def books_in(folder: Path, format: str) -> list[Path]:
@@ -175,10 +175,21 @@ def isolation(folder: Path, most: int | None) -> list[Figure]:
     return [Figure("reading: isolation", min(apart) / min(alone), "times", "", "the same process")]
 
 
-def isolated(asked: Sequence[Request]) -> float:
-    """Seconds that one worker takes for all books but the first, which waits for the worker's start."""
-    found = map_items(read_book, [asked[0], *asked], Limits(), ONE, "isolated", ["stages.extract.epub"])
-    next(found)
+def second_worker(folder: Path, most: int | None) -> list[Figure]:
+    """How many times faster two workers read a folder than one, by the clock on the wall, worker's start left out."""
+    asked = [request(book, format) for format in ("epub", "pdf") for book in books_in(folder, format)[:most]]
+    asked = asked * max(1, ENOUGH // len(asked))
+    taken = [(isolated(asked, 1), isolated(asked, 2)) for _ in range(ROUNDS)]
+    best = [min(seconds) for seconds in zip(*taken, strict=True)]
+    return [Figure("reading: workers 1 -> 2", best[0] / best[1], "times", ">= 1.8", "one worker")]
+
+
+def isolated(asked: Sequence[Request], count: int = 1) -> float:
+    """Seconds that workers take for all books but the first few, which wait for the workers' start."""
+    workers = Workers(backend="local", count=count, seconds=600.0, memory_mb=0)
+    found = map_items(read_book, [*[asked[0]] * count, *asked], Limits(), workers, "isolated", ["stages.extract.epub"])
+    for _ in range(count):
+        next(found)
     began = time.perf_counter()
     for _ in found:
         pass
