@@ -139,7 +139,7 @@ def text_of(path: Path) -> str:
     if format not in READERS:
         raise UserError(f"{path} has no format that is read ({', '.join(READERS)}); leave it out")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    text = read_book(Request(path.stem, (str(path),), format, sha256, 10_000, 10_000, 0))
+    text = read_book(Request(path.stem, (path,), format, sha256, 10_000, 10_000, 0))
     if text.rejected:
         raise UserError(f"{path} is rejected: {text.rejected}; leave it out")
     return "\n".join(json.loads(line)["text"] for line in text.lines.splitlines())
