@@ -1,5 +1,6 @@
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -48,7 +49,7 @@ def bits_for(made: book.Draft) -> list[linkage.Numbers]:
     return [{"surprisal": 1.0 + rank / 10, "linkage": 0.1 * rank} for rank in range(len(made.finalists))]
 
 
-def document(seed: int = 1, rules: pick.Rules = RULES) -> dict[str, object]:
+def document(seed: int = 1, rules: pick.Rules = RULES) -> dict[str, Any]:
     made = drafted(seed, rules)
     return book.scenes_of(a_book(seed), made, bits_for(made), rules, {}, byte_lengths)
 

@@ -19,16 +19,18 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
-from test_scenes import RULES, a_book, paragraphs
+from test_scenes import a_book, document, paragraphs
 
+from stages import base
 from stages.scenes import book
 from stages.scenes.answers import Unusable, read_form
 from stages.scenes.endpoint import SILENT, LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
+from stages.shared import models
 from stages.shared.errors import UserError
 from stages.shared.passages import byte_lengths, sentences
 from stages.shared.records import ShelfBook, write_csv, write_paragraphs
-from stages.shared.scenefile import all_scenes, read_scenes, training_text
+from stages.shared.scenefile import Scene, read_scenes, training_text
 
 Reply = tuple[int, dict[str, str], bytes]
 Body = dict[str, Any]
@@ -137,7 +139,7 @@ def books(tmp_path: Path, keyed_root: Path) -> dict[str, Path]:
     for seed in (1, 2, 3):
         folder = tmp_path / f"own-{seed:04d}"
         folder.mkdir()
-        book.write_scenes(folder, book.scenes_of(a_book(seed), paragraphs(seed), RULES, byte_lengths))
+        book.write_scenes(folder, document(seed))
         found[folder.name] = folder / "scenes.yaml"
     return found
 
@@ -359,7 +361,14 @@ def project(tmp_path: Path, tiny_base: Path, keyed_root: Path) -> Path:
     for seed, one in enumerate(shelf, 1):
         write_paragraphs(folder / f"data/extract/{one.book_id}.jsonl", paragraphs(seed))
     shutil.copytree(tiny_base, folder / "data/base")
+    facts = base.facts_of(folder / "data/base", "test", "tiny", "none")
+    (folder / "data/base" / models.FACTS).write_text(json.dumps(facts))
+    shutil.copytree(ROOT / "data/catalogue", folder / "data/catalogue")
     return folder
+
+
+def all_of(project: Path) -> list[Scene]:
+    return [scene for path in (project / "data/scenes").glob("*.yaml") for scene in read_scenes(path)]
 
 
 def configure(project: Path, **llm: Any) -> dict[str, Any]:
@@ -489,7 +498,7 @@ def test_what_a_real_server_with_a_random_model_writes_is_refused_and_counted(
     assert told["answers"] == 2 * told["missing"]["qa"] > 0
     assert told["prompt_tokens"] > 100 * told["answers"]
     assert 0 < told["completion_tokens"] <= 24 * told["answers"]
-    assert all("qa" not in scene.forms for scene in all_scenes(project / "data/scenes"))
+    assert all("qa" not in scene.forms for scene in all_of(project))
 
 
 def test_a_real_server_s_refusal_reaches_the_user_in_one_line(real_server: tuple[str, str], project: Path) -> None:
