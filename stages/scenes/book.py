@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from stages.scenes import density, forms, pick
-from stages.scenes.linkage import Pair
+from stages.scenes.halves import Pair
 from stages.scenes.scales import Scale
 from stages.shared.models import token_counter
 from stages.shared.passages import Passage

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from stages.scenes import book, density, linkage, pick, scales, shelves
+from stages.scenes import book, density, halves, pick, scales, shelves
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 from stages.shared.models import read_facts, token_counter
@@ -15,7 +15,7 @@ from stages.shared.workers import Failure, Workers, map_items
 
 PER_BOOK, PER_LANGUAGE = 30, 80  # passages measured, at most: of a book by its text, of a language by the model
 
-Sample = tuple[list[dict[str, float]], list[linkage.Pair]]
+Sample = tuple[list[dict[str, float]], list[halves.Pair]]
 
 
 def sample_book(task: book.Task, tokenizer: Path) -> Sample:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.scenes.density import density, features
-from stages.scenes.linkage import Pair, halves
+from stages.scenes.halves import Pair, halves
 from stages.scenes.scales import Scale, scored
 from stages.shared.chance import shuffled
 from stages.shared.near import jaccard, shingles

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from stages.scenes import book, density, forms, linkage, pick, scales
+from stages.scenes import book, density, forms, halves, linkage, pick, scales
 from stages.shared import models, near, passages, prefixes, scoring
 from stages.shared.keyed import Keyed, code_digest, file_digest, key_of
 from stages.shared.progress import Progress
@@ -16,7 +16,7 @@ from stages.shared.workers import Failure, Workers, map_items
 TEXTS, BASE = Path("data/extract"), Path("data/base")
 TOKENIZER = BASE / "tokenizer.json"
 GROUP = 100  # books whose finalists are held at once
-TEXT_CODE = [book, density, linkage, pick, scales, near, passages]  # what finalists depend on
+TEXT_CODE = [book, density, halves, pick, scales, near, passages]  # what finalists depend on
 MODEL_CODE = [linkage, scoring, prefixes]  # what the model's numbers depend on
 MODEL_LIBRARIES = ["torch", "transformers", "tokenizers"]
 
@@ -91,9 +91,10 @@ class Model:
         self.folder, self.book = folder, Scorebook("linkage")
         self.base: models.Base | None = None
         fingerprint = models.read_facts(folder)["fingerprint"]
-        self.shared = [fingerprint, code_digest(MODEL_CODE, MODEL_LIBRARIES)]
+        half = models.has_bfloat16(models.device())
+        self.shared = [fingerprint, half, code_digest(MODEL_CODE, MODEL_LIBRARIES)]
 
-    def ask(self, pairs: Mapping[str, Sequence[linkage.Pair]]) -> dict[str, list[linkage.Numbers]]:
+    def ask(self, pairs: Mapping[str, Sequence[halves.Pair]]) -> dict[str, list[linkage.Numbers]]:
         """Surprisal and linkage of the pairs of each book."""
         keys = {name: linkage.keys_of(some, self.shared) for name, some in pairs.items()}
         asked = {key: pair for name in pairs for key, pair in zip(keys[name], pairs[name], strict=True)}
