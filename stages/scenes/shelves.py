@@ -15,7 +15,7 @@ from stages.shared.workers import Failure, Workers, map_items
 
 TEXTS, BASE = Path("data/extract"), Path("data/base")
 TOKENIZER = BASE / "tokenizer.json"
-GROUP = 100  # books whose finalists are held at once
+GROUP = 8  # books whose finalists are held, and asked about, at once
 TEXT_CODE = [book, density, halves, pick, scales, near, passages]  # what finalists depend on
 MODEL_CODE = [linkage, scoring, prefixes]  # what the model's numbers depend on
 MODEL_LIBRARIES = ["torch", "transformers", "tokenizers"]
