@@ -21,6 +21,10 @@ The same reader judged 40 of them again in the same hour, the first pass half re
 scenes_central.csv: what is known to be central in well-known books, chosen from general knowledge before any score was
     seen and only then looked up; book_id is the shelf's or the bookmap's, note the reader's own description.
 
+scenes_blind.csv: the scenes of the demo and as many random passages of the same books (any that are cut, ill-formed
+    ones included), mixed and judged by two further readers, half each, who saw text, language and title alone. By
+    place and hash; a scene that is picked no more counts for the picker that was judged, not for today's.
+
 Run  python -m benchmarks.scenes_gold [FOLDER ...]    (default data/extract; says how many places still hold)
 """
 
@@ -34,7 +38,7 @@ from stages.shared.errors import UserError, run
 from stages.shared.records import Paragraph, read_csv, read_paragraphs
 
 HERE = Path(__file__).parent
-LABELS, CENTRAL = HERE / "scenes_labels.csv", HERE / "scenes_central.csv"
+LABELS, CENTRAL, BLIND = (HERE / f"scenes_{name}.csv" for name in ("labels", "central", "blind"))
 EXTRACT = Path("data/extract")
 WHY = {
     "good": ("thought", "scene", "verse"),
@@ -74,6 +78,19 @@ class Central(Place):
     note: str  # what it is, in 3 to 8 words
 
 
+@dataclass(frozen=True)
+class Blind:
+    """A passage that was judged without knowing whether it is a scene."""
+
+    book_id: str
+    place: str  # as the picker names it
+    sha256: str  # of its text, 16 hex digits
+    language: str
+    drawn: str  # scene, random
+    label: str  # good, broken
+    why: str  # a code of WHY[label]
+
+
 def load_labels(path: Path = LABELS) -> list[Label]:
     """The labelled passages, by book and place."""
     return read_csv(path, Label)
@@ -82,6 +99,11 @@ def load_labels(path: Path = LABELS) -> list[Label]:
 def load_central(path: Path = CENTRAL) -> list[Central]:
     """The central passages, by book and place."""
     return read_csv(path, Central)
+
+
+def load_blind(path: Path = BLIND) -> list[Blind]:
+    """The scenes and random passages that were judged blind."""
+    return read_csv(path, Blind)
 
 
 def text_of(place: Place, paragraphs: Sequence[Paragraph]) -> str:

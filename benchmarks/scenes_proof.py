@@ -22,7 +22,7 @@ import pandas as pd
 import scipy.stats
 
 from benchmarks import scenes_gold
-from benchmarks.scenes_gold import Central, Label, Place
+from benchmarks.scenes_gold import Blind, Central, Label, Place
 from stages import base
 from stages.scenes import book, halves, pick, shelves
 from stages.scenes.__main__ import ScenesParams
@@ -110,7 +110,7 @@ def candidate_at(one: Place, text: Text) -> int | None:
     return next((index for index in spots if text.candidates[index].passage.first == one.first), None)
 
 
-def broken(rows: Sequence[Label]) -> Answer:
+def broken(rows: Sequence[Label | Blind]) -> Answer:
     """How many of some passages are broken, and their share with its interval."""
     count = sum(one.label == "broken" for one in rows)
     if not rows:
@@ -121,6 +121,19 @@ def broken(rows: Sequence[Label]) -> Answer:
         "broken": count,
         "share": round(count / len(rows), 3),
         "interval": rounded(low, high),
+    }
+
+
+def judged_blind(scenes: Mapping[str, Sequence[Scene]]) -> Answer:
+    """The share of broken passages among scenes and among random passages that were judged mixed with them."""
+    rows = scenes_gold.load_blind()
+    sides = {side: [one for one in rows if one.drawn == side] for side in ("scene", "random")}
+    table = [[sum(one.label == label for one in some) for label in ("broken", "good")] for some in sides.values()]
+    now = {scene.sha256[:16] for some in scenes.values() for scene in some}
+    return {
+        **{side: broken(some) for side, some in sides.items()},
+        "p_fewer_by_chance": round(float(scipy.stats.fisher_exact(np.array(table), "less").pvalue), 4),
+        "still_picked": sum(one.sha256 in now for one in sides["scene"]),
     }
 
 
@@ -264,6 +277,7 @@ def main() -> None:
     model = shelves.Model(shelves.BASE)
     found = {
         "labels": against_labels(texts, model),
+        "blind": judged_blind(scenes),
         "central": against_central(texts, model),
         "another_model": under_another_model(texts, scenes, asked.judge),
     }

@@ -94,3 +94,10 @@ def test_a_place_past_the_end_of_a_shorter_extract_has_changed(extract: Path) ->
 def test_without_any_book_the_check_names_the_stage_to_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `dvc repro extract`"):
         scenes_gold.tell("x", scenes_gold.check([Place("b1", 1, 1, 4, 9, digest("ferry"))], [tmp_path]))
+
+
+def test_as_many_scenes_as_random_passages_were_judged_blind() -> None:
+    rows = scenes_gold.load_blind()
+    counts = Counter(one.drawn for one in rows)
+    assert set(counts) == {"scene", "random"} and counts["scene"] == counts["random"] >= 100
+    assert all(one.why in WHY[one.label] and len(one.sha256) == 16 for one in rows)
