@@ -151,6 +151,6 @@ if corpus():
     @pytest.mark.parametrize("row", corpus(), ids=lambda row: row["file"])
     def test_real_books_fit_their_rows(row: dict[str, str]) -> None:
         sha256 = hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest()
-        text = read_book(Request("b", (row["path"],), "txt", sha256, 20, 20, 0))
+        text = read_book(Request("b", (Path(row["path"]),), "txt", sha256, 20, 20, 0))
         expected = {"unknown"} if "betacode" in row["language"] else {"right", "kin"}
         assert fit(text.languages, row["language"]) in expected
