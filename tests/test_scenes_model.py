@@ -61,3 +61,14 @@ def test_a_damaged_row_and_a_torn_file_are_computed_again(tmp_path: Path) -> Non
     assert book.get(["a", "b"]) == {"b": {"surprisal": 2.0}}
     book.path.write_bytes(b"no database at all" * 100)
     assert Scorebook("x", tmp_path).get(["a", "b"]) == {}
+
+
+def test_a_passage_gets_the_same_numbers_in_any_company(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = pairs(5)
+    monkeypatch.setenv("LTM_KEYED", str(tmp_path / "together"))
+    together = shelves.Model(tiny).ask({"book": some})["book"]
+    monkeypatch.setenv("LTM_KEYED", str(tmp_path / "alone"))
+    alone = [shelves.Model(tiny).ask({"book": [one]})["book"][0] for one in reversed(some)]
+    assert alone[::-1] == together

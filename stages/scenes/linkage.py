@@ -45,14 +45,17 @@ def measure(pairs: Sequence[Pair], keys: Sequence[str], base: Base, book: Scoreb
     def encode(text: str) -> list[int]:
         return list(base.tokenizer.encode(text, add_special_tokens=False))
 
+    half = has_bfloat16(base.device.type)
     for begin in range(0, len(pairs), AT_ONCE):
         group = pairs[begin : begin + AT_ONCE]
-        asked = [requests(pair, encode) for pair in group]
-        flat = [one for some in asked for one in some]
-        with torch.autocast(base.device.type, torch.bfloat16, enabled=has_bfloat16(base.device.type)):
-            bits = iter(score(base.model, base.prefix, flat, batch_tokens=BATCH_TOKENS))
-        found = [numbers(pair, [next(bits).bits for _ in some]) for pair, some in zip(group, asked, strict=True)]
+        with torch.autocast(base.device.type, torch.bfloat16, enabled=half):
+            found = [numbers(pair, bits_of(requests(pair, encode), base)) for pair in group]
         book.put(dict(zip(keys[begin : begin + AT_ONCE], found, strict=True)))
+
+
+def bits_of(asked: Sequence[Request], base: Base) -> list[Bits]:
+    """The bits of the sequences of one pair, run by themselves: whatever else is asked changes no digit of them."""
+    return [one.bits for one in score(base.model, base.prefix, asked, batch_tokens=BATCH_TOKENS)]
 
 
 def numbers(pair: Pair, bits: Sequence[Bits]) -> Numbers:
