@@ -22,7 +22,8 @@ scenes_central.csv: what is known to be central in well-known books, chosen from
     seen and only then looked up; book_id is the shelf's or the bookmap's, note the reader's own description.
 
 scenes_blind.csv: the scenes of the demo and as many random passages of the same books (any that are cut, ill-formed
-    ones included), mixed and judged by two further readers, half each, who saw text, language and title alone. By
+    ones included), mixed and judged by two further readers (language models), half each,
+    who saw text, language and title alone. By
     place and hash; a scene that is picked no more counts for the picker that was judged, not for today's.
 
 Run  python -m benchmarks.scenes_gold [FOLDER ...]    (default data/extract; says how many places still hold)
