@@ -12,7 +12,7 @@ from stages.shared.records import TIERS as TIER_NAMES
 from stages.shared.records import ShelfBook, read_csv
 
 if TYPE_CHECKING:
-    from stages.train.plan import Plan
+    from stages.train.plan import Plan, Step
     from stages.train.trunk import Recipe
 
 BASE, TIERS, PROBE, TRAINED = Path("data/base"), Path("data/tiers"), Path("data/probe"), Path("data/train")
@@ -56,6 +56,12 @@ def plan(rungs: Sequence[int]) -> "Plan":
     return plan_reading(books, encoded, rungs, params.window, params.batch, params.cooldown)
 
 
+def steps(books: int) -> "tuple[Step, ...]":
+    """The steps of one reading of so many books."""
+    found = plan([books])
+    return found.taken(found.rungs[0])
+
+
 def books_in_order() -> list[str]:
     """The books of the first real reading, in its order."""
     need(TIERS / "readings.csv", "tiers")
@@ -74,13 +80,13 @@ def texts() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def read_in(found: "Plan") -> list[str]:
-    """The texts a plan reads, in its order."""
+def read_in(steps: "Sequence[Step]") -> list[str]:
+    """The texts that some steps read, in their order."""
     known = {name: text for group in texts().values() for name, text in group}
-    return [known[name] for step in found.steps for name in step.texts]
+    return [known[name] for step in steps for name in step.texts]
 
 
-def tokens_of(steps: Sequence[Any]) -> int:
+def tokens_of(steps: "Sequence[Step]") -> int:
     """Text tokens of some steps."""
     return sum(len(text) for step in steps for text in step.tokens)
 

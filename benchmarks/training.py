@@ -38,7 +38,7 @@ def ours(books: int) -> Answer:
     from stages.shared import models
     from stages.train.trunk import Trunk
 
-    steps = material.plan([books]).steps
+    steps = material.steps(books)
     trained = Trunk(models.load_base(material.BASE), material.recipe("auto"), 0)
     begin = time.perf_counter()
     for step in steps:
@@ -60,9 +60,9 @@ def sizes(trained: Any) -> Answer:
 
 def trl(books: int, setting: dict[str, Any]) -> Answer:
     """One pass of TRL's trainer over the same scenes."""
-    found = material.plan([books])
-    seconds = peers.trl_seconds(material.read_in(found), material.read_params(), setting)
-    return {"seconds": seconds, "tokens": material.tokens_of(found.steps)}
+    steps = material.steps(books)
+    seconds = peers.trl_seconds(material.read_in(steps), material.read_params(), setting)
+    return {"seconds": seconds, "tokens": material.tokens_of(steps)}
 
 
 def products(precision: str, seconds: float) -> Answer:
@@ -114,11 +114,13 @@ def short_reading(books: int, precision: str, folder: str) -> Answer:
     found = material.plan([books])
     trained = Trunk(models.load_base(material.BASE), material.recipe(precision), 0)
     begin = time.perf_counter()
-    for index, step in enumerate(found.steps):
-        left = len(found.steps) - index if index >= found.rungs[0].branch else None
-        trained.take(step, trained.rate(index, left, found.rungs[0].end - found.rungs[0].branch))
+    rung = found.rungs[0]
+    steps = found.taken(rung)
+    for index, step in enumerate(steps):
+        left = len(steps) - index if index >= rung.branch else None
+        trained.take(step, trained.rate(index, left, len(rung.cooling)))
     trained.model.save_pretrained(folder)
-    return {"seconds": time.perf_counter() - begin, "tokens": material.tokens_of(found.steps)}
+    return {"seconds": time.perf_counter() - begin, "tokens": material.tokens_of(steps)}
 
 
 def bits(folders: list[str | None], passages: int) -> Answer:

@@ -46,7 +46,7 @@ def trunk(init: int, rungs: list[int], folder: str) -> Answer:
         kept.mkdir(parents=True)
         tokens += walk(trained, found.steps[trained.done : rung.branch], cooling=False)
         trained.save(kept)
-        tokens += walk(trained, found.steps[rung.branch : rung.end], cooling=True)
+        tokens += walk(trained, rung.cooling, cooling=True)
         trained.model.save_pretrained(f"{folder}/{rung.books}")
         trained.load(kept)
     return {"seconds": time.perf_counter() - begin, "tokens": tokens}
@@ -60,10 +60,11 @@ def restarts(init: int, rungs: list[int], folder: str) -> Answer:
     base, seconds, tokens = models.load_base(material.BASE), 0.0, 0
     for books in rungs:
         found = material.plan([books])
+        rung = found.rungs[0]
         begin = time.perf_counter()
         trained = Trunk(base, material.recipe("auto"), init)
-        tokens += walk(trained, found.steps[: found.rungs[0].branch], cooling=False)
-        tokens += walk(trained, found.steps[found.rungs[0].branch :], cooling=True)
+        tokens += walk(trained, found.steps[: rung.branch], cooling=False)
+        tokens += walk(trained, rung.cooling, cooling=True)
         trained.model.save_pretrained(f"{folder}/{books}")
         trained.release()
         seconds += time.perf_counter() - begin

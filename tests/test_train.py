@@ -53,7 +53,7 @@ def test_a_rung_reads_each_text_of_its_books_once_and_no_other(top: int, rung: i
     texts = texts_of(top)
     made = plan.plan_reading(sorted(texts), texts, rungs, window, batch, 0.2)
     for mark in made.rungs:
-        read = [name for step in made.steps[: mark.end] for name in step.texts]
+        read = [name for step in made.taken(mark) for name in step.texts]
         assert sorted(read) == sorted(name for book in sorted(texts)[: mark.books] for name, _ in texts[book])
         assert 0 <= mark.branch < mark.end
 
@@ -61,10 +61,15 @@ def test_a_rung_reads_each_text_of_its_books_once_and_no_other(top: int, rung: i
 @given(st.integers(4, 20))
 def test_a_book_read_later_changes_no_earlier_step(count: int) -> None:
     before, after = a_plan(count, [2, count]), a_plan(count + 1, [2, count + 1])
-    whole = 1 + (count - 2) // 3  # windows of three books that the added one is not in, behind the rung of two
-    kept = [step for step in before.steps if max(step.texts) < f"b{2 + 3 * (whole - 1):02d}"]
-    assert after.steps[: len(kept)] == tuple(kept)
-    assert before.rungs[0] == after.rungs[0]
+    assert after.steps[: len(before.steps)] == before.steps
+    assert after.rungs[0] == before.rungs[0]
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=6, unique=True), st.integers(0, 5))
+def test_a_rung_is_the_same_whichever_others_are_read(rungs: list[int], index: int) -> None:
+    whole, one = a_plan(20, rungs), sorted(rungs)[index % len(rungs)]
+    alone = a_plan(20, [one])
+    assert alone.taken(alone.rungs[0]) == whole.taken(next(rung for rung in whole.rungs if rung.rung == one))
 
 
 def run_steps(trunk: Trunk, steps: tuple[plan.Step, ...]) -> None:

@@ -18,7 +18,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung in steps: the trunk is left after `branch` steps, the cool-down reads the others up to `end`.
+    """A rung in steps: the trunk is left after `branch` steps, and `cooling` are those of the cool-down.
 
     `books` are read at it: as many as the rung says, fewer in an arm that reads more of each.
     """
@@ -26,15 +26,24 @@ class Rung:
     rung: int
     books: int
     branch: int
-    end: int
+    cooling: tuple[Step, ...]
+
+    @property
+    def end(self) -> int:
+        """Steps that the rung's adapter has taken."""
+        return self.branch + len(self.cooling)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of a reading and its rungs."""
+    """The steps of a reading's trunk, and its rungs."""
 
     steps: tuple[Step, ...]
     rungs: tuple[Rung, ...]
+
+    def taken(self, rung: Rung) -> tuple[Step, ...]:
+        """All steps that a rung's adapter has taken."""
+        return self.steps[: rung.branch] + rung.cooling
 
 
 def plan_reading(
@@ -48,21 +57,25 @@ def plan_reading(
 ) -> Plan:
     """Plan one pass over `books`, in their order, up to the largest rung; `read` are the books read at each rung.
 
-    Texts are shuffled by hash inside windows of `window` books and batched by length inside a window; windows and
-    batches end at every rung, so a rung has read its books and no other. The cool-down of a rung is the last
-    `cooldown` share of its steps: it reads what the trunk reads there, so no text is read twice by any adapter.
-    A window depends on its own books alone: a book added later in the order changes no earlier step.
+    Texts are shuffled by hash inside windows of `window` books and batched by length inside a window. The trunk takes
+    whole windows and knows nothing of the rungs, so what is read at one rung does not depend on which others are
+    read. The cool-down of a rung is the last `cooldown` share of its steps, and at least the books of its last,
+    incomplete window; it reads what the trunk reads there, so no text is read twice by any adapter. A window depends
+    on its own books alone: a book added later in the order changes no earlier step.
     """
+    counts = sorted(zip(rungs, read or rungs, strict=True))
     steps: list[Step] = []
-    marks: list[Rung] = []
-    start = 0
-    for rung, count in sorted(zip(rungs, read or rungs, strict=True)):
-        for first in range(start, count, window):
-            names = books[first : min(first + window, count)]
-            steps += window_steps(names, texts, batch)
-        start = count
-        branch = len(steps) - max(1, round(cooldown * len(steps)))
-        marks.append(Rung(rung, count, branch, len(steps)))
+    ends = [0]  # of the whole windows, in steps
+    for first in range(0, counts[-1][1] // window * window, window):
+        steps += window_steps(books[first : first + window], texts, batch)
+        ends.append(len(steps))
+    marks = []
+    for rung, count in counts:
+        whole, rest = divmod(count, window)
+        last = window_steps(books[count - rest : count], texts, batch) if rest else []
+        total = ends[whole] + len(last)
+        branch = min(ends[whole], total - max(1, round(cooldown * total)))
+        marks.append(Rung(rung, count, branch, (*steps[branch : ends[whole]], *last)))
     return Plan(tuple(steps), tuple(marks))
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,6 @@ def read_readings(params: Any, tokenizer: Any) -> list[Reading]:
 
 def facts_of(reading: Reading, rung: plan.Rung, made: Mapping[str, Any]) -> dict[str, Any]:
     """What the card of a rung's adapter says; `made` holds what all readings share: base, code, params."""
-    steps = reading.plan.steps[: rung.end]
     return {
         "reading": reading.name,
         "order": reading.order,
@@ -92,8 +92,8 @@ def facts_of(reading: Reading, rung: plan.Rung, made: Mapping[str, Any]) -> dict
         "books": rung.books,
         "top": reading.top and rung is reading.plan.rungs[-1],
         "steps": rung.end,
-        "cooldown_steps": rung.end - rung.branch,
-        "tokens": sum(len(text) for step in steps for text in step.tokens),
+        "cooldown_steps": len(rung.cooling),
+        "tokens": sum(len(text) for step in reading.plan.taken(rung) for text in step.tokens),
         **made,
     }
 
@@ -105,43 +105,48 @@ class Store:
         self.root, self.shared = root or store_root(), shared
         self.adapters, self.trunks = Keyed("adapters", self.root), Keyed("trunks", self.root)
         self.seconds = seconds  # between the checkpoints that outlive a kill
-        self.chains: dict[str, list[str]] = {}
+        self.chains: dict[tuple[str, int], list[str]] = {}
 
-    def trunk_key(self, reading: Reading, steps: int) -> str:
-        """Key of the trunk after `steps` steps: the same for every reading that has taken the same ones."""
-        if reading.name not in self.chains:
-            keys = [key_of(self.shared, reading.init)]
-            for step in reading.plan.steps:
-                keys.append(key_of(keys[-1], step.texts, step.tokens))
-            self.chains[reading.name] = keys
-        return self.chains[reading.name][steps]
+    def trunk_keys(self, reading: Reading) -> list[str]:
+        """Keys of the trunk after each number of steps: the same for every reading that has taken the same ones."""
+        name = (reading.name, 0)
+        if name not in self.chains:
+            self.chains[name] = chain(key_of(self.shared, reading.init), reading.plan.steps)
+        return self.chains[name]
 
-    def cooling_key(self, reading: Reading, rung: plan.Rung, steps: int) -> str:
-        """Key of the state after `steps` steps, the last ones of them in the cool-down of a rung."""
-        return key_of(self.trunk_key(reading, steps), "cooling", rung.branch, rung.end)
+    def cooling_keys(self, reading: Reading, rung: plan.Rung) -> list[str]:
+        """Keys of the states after each number of steps in the cool-down of a rung."""
+        name = (reading.name, rung.rung)
+        if name not in self.chains:
+            begin = key_of(self.trunk_keys(reading)[rung.branch], "cooling", len(rung.cooling))
+            self.chains[name] = chain(begin, rung.cooling)
+        return self.chains[name]
 
     def adapter_key(self, reading: Reading, rung: plan.Rung, facts: Mapping[str, Any]) -> str:
         """Key of a rung's adapter."""
         hashes = [[book.book_id, book.sha256] for book in reading.books[: rung.books]]
-        return key_of(self.trunk_key(reading, rung.end), rung.branch, hashes, dict(facts))
+        return key_of(self.cooling_keys(reading, rung)[-1], hashes, dict(facts))
 
     def furthest(self, reading: Reading, rung: plan.Rung) -> tuple[int, Path | None]:
         """The last checkpoint on the way to a rung, in its cool-down or before it: its steps and its entry."""
-        keys = [self.cooling_key(reading, rung, steps) for steps in range(rung.end, rung.branch, -1)]
-        keys += [self.trunk_key(reading, steps) for steps in range(rung.branch, -1, -1)]
-        for back, key in enumerate(keys):
-            if kept := self.trunks.get(key):
-                return rung.end - back, kept
+        keys = [*self.trunk_keys(reading)[: rung.branch + 1], *self.cooling_keys(reading, rung)[1:]]
+        for steps in reversed(range(len(keys))):
+            if kept := self.trunks.get(keys[steps]):
+                return steps, kept
         return 0, None
+
+
+def chain(key: str, steps: Sequence[plan.Step]) -> list[str]:
+    """A key for each number of steps taken, from none on: each depends on the one before and on its step."""
+    return list(accumulate(steps, lambda before, step: key_of(before, step.texts, step.tokens), initial=key))
 
 
 def cost(reading: Reading, wanted: Sequence[plan.Rung], store: Store) -> int:
     """Text tokens still to be trained on: the trunk up to the last wanted branch, and the cool-downs."""
-    size = [sum(map(len, step.tokens)) for step in reading.plan.steps]
     total, done = 0, 0
-    for rung in sorted(wanted, key=lambda rung: rung.end):
-        kept = store.furthest(reading, rung)[0]
-        total += sum(size[max(done, kept) : rung.end])
+    for rung in sorted(wanted, key=lambda rung: rung.branch):
+        begin = max(done, store.furthest(reading, rung)[0])
+        total += sum(len(text) for step in reading.plan.taken(rung)[begin:] for text in step.tokens)
         done = rung.branch
     return total
 
@@ -160,15 +165,15 @@ def train_reading(
     ranks = ranks or Ranks()
     trained = trunk.Trunk(base, recipe, reading.init, ranks)
     with Walk(trained, reading, store, tell) as walk:
-        for key, rung in sorted(missing.items(), key=lambda item: item[1].end):
+        for key, rung in sorted(missing.items(), key=lambda item: item[1].branch):
             ranks.wait()  # what the first rank wrote last is there for all
             kept = store.furthest(reading, rung)[1]
             if kept:
                 walk.load(kept)
             elif trained.done:
                 raise UserError(f"the checkpoints of {reading.name} were taken away while it was trained; run it again")
-            walk.to(rung.branch)
-            walk.to(rung.end, rung)
+            walk.along(rung.branch)
+            walk.cool(rung)
             if ranks.first:
                 facts, books = facts_of(reading, rung, made), reading.books[: rung.books]
                 store.adapters.put(key, partial(card.write_adapter, trained.model, facts, books, trained.log))
@@ -195,29 +200,35 @@ class Walk:
     def load(self, kept: Path) -> None:
         """Continue from a checkpoint; one that a killed run left between rungs is replaced by the next."""
         self.trained.load(kept)
-        branches = {self.store.trunk_key(self.reading, rung.branch) for rung in self.reading.plan.rungs}
+        keys = self.store.trunk_keys(self.reading)
+        branches = {keys[rung.branch] for rung in self.reading.plan.rungs}
         self.passing = None if kept.name in branches else kept.name
         if self.curves:
             self.curves.show(self.trained.log)
 
-    def to(self, end: int, rung: plan.Rung | None = None) -> None:
-        """Walk to a step at the trunk's rate, or through the cool-down of a rung; leave a checkpoint of the trunk."""
-        length = rung.end - rung.branch if rung else 1
-        for index in range(self.trained.done, end):
-            step = self.reading.plan.steps[index]
-            loss = self.trained.take(step, self.trained.rate(index, end - index if rung else None, length))
-            self.tell(sum(map(len, step.tokens)), f"loss {loss:.3f}")
-            if self.curves:
-                self.curves.show(self.trained.log)
-            if time.monotonic() - self.saved >= self.store.seconds:
-                self.keep(self.key(rung), passing=True)
-        if rung is None and end == self.trained.done:
-            self.keep(self.key(None), passing=False)
+    def along(self, end: int) -> None:
+        """Walk the trunk up to a step at its own rate, and leave a checkpoint there."""
+        keys, done = self.store.trunk_keys(self.reading), self.trained.done
+        for index in range(done, end):
+            self.take(self.reading.plan.steps[index], self.trained.rate(index), keys[index + 1])
+        if done <= end:
+            self.keep(keys[end], passing=False)
 
-    def key(self, rung: plan.Rung | None) -> str:
-        """The key of where we stand."""
-        done = self.trained.done
-        return self.store.cooling_key(self.reading, rung, done) if rung else self.store.trunk_key(self.reading, done)
+    def cool(self, rung: plan.Rung) -> None:
+        """Walk through what is left of the cool-down of a rung."""
+        keys, length = self.store.cooling_keys(self.reading, rung), len(rung.cooling)
+        for index in range(self.trained.done - rung.branch, length):
+            rate = self.trained.rate(rung.branch + index, length - index, length)
+            self.take(rung.cooling[index], rate, keys[index + 1])
+
+    def take(self, step: plan.Step, rate: float, key: str) -> None:
+        """Take a step, show it, and where it is time leave a checkpoint under the key of the state behind it."""
+        loss = self.trained.take(step, rate)
+        self.tell(sum(map(len, step.tokens)), f"loss {loss:.3f}")
+        if self.curves:
+            self.curves.show(self.trained.log)
+        if time.monotonic() - self.saved >= self.store.seconds:
+            self.keep(key, passing=True)
 
     def keep(self, key: str, passing: bool) -> None:
         """Write a checkpoint in place of the last passing one."""
