@@ -32,7 +32,7 @@ from stages.shared.keyed import Keyed
 from stages.shared.measures import book_gains
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
-from stages.shared.passages import Passage, is_well_formed
+from stages.shared.passages import Passage, is_well_formed, sentences
 from stages.shared.records import Paragraph, ShelfBook, read_csv, read_paragraphs, write_json
 from stages.shared.scenefile import Scene, read_scenes
 
@@ -163,10 +163,12 @@ def against_central(texts: Mapping[str, Text], model: shelves.Model) -> Answer:
 
 
 def overlapping(one: Central, text: Text) -> int | None:
-    """The candidate that shares most paragraphs with a place, the first of equals; None where none shares any."""
+    """The candidate that holds most of a place's text, sentence by sentence, the first of equals; None: none of it."""
+    pieces = [piece.strip() for piece in sentences(scenes_gold.text_of(one, text.paragraphs))]
 
     def common(found: Passage) -> int:
-        return max(0, min(found.last, one.last) - max(found.first, one.first) + 1)
+        near = found.first <= one.last and one.first <= found.last
+        return sum(len(piece) for piece in pieces if piece in found.text) if near else 0
 
     best = max(range(len(text.candidates)), key=lambda index: common(text.candidates[index].passage), default=0)
     return best if text.candidates and common(text.candidates[best].passage) else None

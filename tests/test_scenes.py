@@ -22,7 +22,7 @@ RULES = pick.Rules(
     finalists=6,
     floor=0.0,
     likeness=0.5,
-    weights={"information": 1.0, "richness": 1.0, "contrast": 1.0, "abstraction": 1.0},
+    weights={"information": 1.0, "richness": 1.0, "contrast": 1.0, "abstraction": 1.0, "linkage": 2.0},
 )
 
 
@@ -70,7 +70,7 @@ def test_the_best_scene_is_dense_and_linked() -> None:
     ranked = pick.judged(made.finalists, bits_for(made), RULES, {})
     assert [one.quality for one in ranked] == sorted((one.quality for one in ranked), reverse=True)
     best = ranked[0]
-    assert best.quality == pytest.approx((best.density * best.scores["linkage"]) ** 0.5, abs=1e-3)
+    assert best.quality == pytest.approx((4 * best.density + 2 * best.scores["linkage"]) / 6, abs=1e-3)
 
 
 def test_a_book_without_a_rival_is_judged_by_density_alone() -> None:
@@ -97,12 +97,12 @@ def test_halves_are_cut_at_a_sentence_near_the_middle(seed: int, sentences: int)
         assert first.rstrip().endswith(".") and abs(len(first) - len(second)) < 0.8 * len(text)
 
 
-def test_pieces_of_long_paragraphs_stand_only_where_whole_ones_are_too_few() -> None:
+def test_of_long_paragraphs_only_the_beginning_stands_where_enough_passages_do() -> None:
     long = [Paragraph(40, "Chapter 9", None, "prose", " ".join(prose(3, 12, 3)))]
     many = pick.candidates(pick.cut(paragraphs(1) + long, RULES, byte_lengths), "en", RULES, {})
     alone = pick.candidates(pick.cut(long, RULES, byte_lengths), "en", RULES, {})
-    assert not any(one.passage.part for one in many)
-    assert alone and all(one.passage.part for one in alone)
+    assert {one.passage.part for one in many} == {0, 1}
+    assert len(alone) > 1 and [one.passage.part for one in alone] == list(range(1, len(alone) + 1))
 
 
 def test_a_passage_that_argues_is_denser_than_one_that_repeats() -> None:

@@ -21,7 +21,7 @@ PAIRS = ("()", "[]", "\u201c\u201d", "\u00ab\u00bb", "\u300c\u300d", "\u300e\u30
 ASKED = "?\uff1f\u061f"
 DANGLING = re.compile(rf"[:;,\u2014\u2013-][{CLOSERS}]*$")
 BITS = "surprisal", "linkage"  # features that the base model gives to finalists
-NAMES = "information", "richness", "questions", "plainness", "self_contained", "contrast", "abstraction", "surprisal"
+NAMES = "information", "richness", "questions", "plainness", "self_contained", "contrast", "abstraction", *BITS
 KINDS = {"paradox": ("contrast", "questions"), "insight": ("abstraction",), "dense": ("surprisal", "richness")}
 
 

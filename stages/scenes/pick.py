@@ -60,11 +60,12 @@ def cut(paragraphs: Sequence[Paragraph], rules: Rules, measure: Measure) -> list
 def candidates(found: Sequence[Passage], language: str, rules: Rules, scale: Scale) -> list[Candidate]:
     """The well-formed passages of a book with their scores, in the book's order.
 
-    Pieces of paragraphs that are too long for a scene begin or end inside one: they stand only where a book has not
-    as many passages of whole paragraphs as it may have finalists.
+    Whole paragraphs stand, and the beginning of a paragraph that is too long for a scene: thought is often written in
+    such, and what begins with it is broken no oftener. Its later pieces begin in mid-thought: they stand only where a
+    book has not as many others as it may have finalists.
     """
     formed = [passage for passage in found if is_well_formed(passage.text)]
-    whole = [passage for passage in formed if not passage.part]
+    whole = [passage for passage in formed if passage.part <= 1]
     kept = whole if len(whole) >= rules.finalists else formed
     rows = [features(passage.text, language) for passage in kept]
     last = max((passage.last for passage in found), default=0) or 1
@@ -111,14 +112,15 @@ class Scored:
 def judged(some: Sequence[Candidate], bits: Sequence[Mapping[str, float]], rules: Rules, scale: Scale) -> list[Scored]:
     """The finalists with what the model said of them, best first.
 
-    Quality is the geometric mean of density and linkage (each a share of passages, 0 to 1): a scene is dense and
-    linked. Where a book has no rival to measure linkage against, quality is density alone.
+    Quality is the weighted mean of all scores, linkage among them: a scene is dense and linked. Where a book has no
+    rival to measure linkage against, quality is density.
     """
     found = []
     for one, said, row in zip(some, bits, scored(bits, scale), strict=True):
-        dense = density({**one.scores, "surprisal": row["surprisal"]}, rules.weights)
-        quality = math.sqrt(dense * row["linkage"]) if "linkage" in row else dense
-        found.append(Scored(one, {**one.features, **said}, {**one.scores, **row}, dense, round(quality, 3)))
+        scores = {**one.scores, **row}
+        dense = density({name: value for name, value in scores.items() if name != "linkage"}, rules.weights)
+        quality = density(scores, rules.weights)
+        found.append(Scored(one, {**one.features, **said}, scores, dense, quality))
     return sorted(found, key=lambda item: (-item.quality, item.candidate.passage.first, item.candidate.passage.part))
 
 

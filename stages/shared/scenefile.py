@@ -69,7 +69,7 @@ class ScenePart(Part):
     kind: str = Field(description="insight, paradox, dense")
     reason: str = Field("", description="why it was picked, in words and numbers")
     place: PlacePart
-    quality: float = Field(ge=0, le=1, description="geometric mean of density and of the share of passages less linked")
+    quality: float = Field(ge=0, le=1, description="weighted mean of all scores, linkage among them")
     density: float = Field(ge=0, le=1, description="weighted mean of its scores but linkage")
     scores: dict[str, float] = Field({}, description="of each feature: the share of its language's passages below it")
     features: dict[str, float] = Field({}, description="what was measured, before it is set against other passages")
