@@ -228,3 +228,11 @@ def test_the_second_stratum_is_of_scenes_that_passed_the_gate(tmp_path: Path, mo
     write_accepted(tmp_path / "scenes.jsonl", scenes)
     found = evaluate.picked_scenes(["b", "c"], 2)
     assert found == [{"item": f"b-p{n}", "book_id": "b", "text": f"b {n}"} for n in (2, 0)]
+
+
+def test_dear_scores_are_of_so_many_passages_of_each_book_and_in_all() -> None:
+    items = [{"item": f"{book}{number}", "book_id": book} for book in "abcd" for number in range(3)]
+    each = evaluate.some_of_each(items, 2, "x")
+    assert sorted(name[0] for name in each) == sorted("abcd" * 2)
+    assert evaluate.some_of_each(items, 2, "x", 5) < each
+    assert len(evaluate.some_of_each(items, 2, "x", 5)) == 5

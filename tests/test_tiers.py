@@ -100,8 +100,9 @@ def test_other_prose_that_runs_out_is_told() -> None:
 
 def params_with(**changed: object) -> settings.TiersParams:
     params = settings.TiersParams(
-        seed=1, orders=["shuffled"], draws=2, ladder=[10, 20], every=True, max_books=None, tokens_per_book=400,
-        forms=["passage"], controls=[], control_draws=1, control_rungs=[], random_tokens=[10, 100],
+        seed=1, orders=["shuffled"], draws=2, disjoint=False, ladder=[10, 20], ladders={}, every=True, top_draws=None,
+        max_books=None, tokens_per_book=400, forms=["passage"], controls=[], control_draws=1, control_orders=[],
+        control_rungs=[], random_tokens=[10, 100],
     )  # fmt: skip
     return params.model_copy(update=changed)
 
@@ -113,6 +114,9 @@ def params_with(**changed: object) -> settings.TiersParams:
         ({"controls": ["silence"]}, "shuffled_words, other_prose, random_passages, half_books, quarter_books"),
         ({"ladder": [0, 10]}, "a rung is a number of books, at least 1"),
         ({"max_books": 3}, "below the smallest rung 10"),
+        ({"ladders": {"tired": [10]}}, "tiers.ladders names the order 'tired'; tiers.orders are shuffled"),
+        ({"control_orders": ["tiered"]}, "tiers.control_orders names the order 'tiered'"),
+        ({"ladders": {"shuffled": []}}, "tiers.ladders has no rung for shuffled"),
     ],
 )
 def test_impossible_params_are_refused(changed: dict[str, object], said: str) -> None:
@@ -374,3 +378,28 @@ def test_a_part_is_never_passed_and_no_text_is_a_crumb(lengths: list[int], targe
     taken = breadth.fill(iter(texts), target, byte_lengths)
     assert sum(one.tokens for one in taken) <= target
     assert all(one.tokens >= breadth.LEAST for one in taken)
+
+
+@given(st.integers(8, 40), st.integers(0, 3), st.sampled_from(["tiered", "shuffled"]))
+def test_disjoint_draws_share_no_book_up_to_half_of_the_books(count: int, pair: int, order: str) -> None:
+    one, other = (orders.ordered(shelf(count), order, draw, 1, disjoint=True) for draw in (2 * pair, 2 * pair + 1))
+    assert sorted(ids(one)) == sorted(ids(other))
+    if order == "shuffled":
+        assert not set(ids(one[: count // 2])) & set(ids(other[: count // 2]))
+    for tier in TIERS:
+        assert [b for b in one if b.tier == tier] == [b for b in other if b.tier == tier][::-1]
+
+
+def test_only_the_first_draws_read_above_half_of_the_books() -> None:
+    params = params_with(ladder=[5, 10, 20], draws=3, top_draws=1)
+    assert [plan.ladder for plan in readings.plans(params, shelf(30))] == [[5, 10, 20, 30], [5, 10], [5, 10]]
+
+
+def test_an_order_may_have_a_ladder_of_its_own() -> None:
+    params = params_with(orders=["shuffled", "tiered"], ladder=[5, 10], draws=1, ladders={"tiered": [8]})
+    assert [plan.ladder for plan in readings.plans(params, shelf(30))] == [[5, 10, 30], [8]]
+
+
+def test_controls_are_read_for_the_orders_that_are_named() -> None:
+    named = {"orders": ["shuffled", "tiered"], "controls": ["other_prose"], "control_orders": ["shuffled"]}
+    assert {row.order for row in rows_of(30, **named) if row.arm != "real"} == {"shuffled"}

@@ -38,6 +38,7 @@ class EvaluateParams(Section):
 
     halves: list[str] = Field(min_length=1)
     explained_per_book: int = Field(ge=0)
+    explained: int | None = Field(ge=0)
     chained: int = Field(ge=0)
     chain_tokens: int = Field(ge=1)
     states_per_book: int = Field(ge=1)
@@ -53,8 +54,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def read_probe(books: Mapping[str, Mapping[str, str]], params: EvaluateParams) -> cell.Probe:
     """The probe of the halves asked for; which items get the dearer scores is chosen by hash."""
     items = [row for row in read_lines(PROBE / "items.jsonl") if books[row["book_id"]]["half"] in params.halves]
-    explained = some_of_each([row for row in items if row["wrong"]], params.explained_per_book, "explained")
-    ordered = some_of_each([row for row in items if row["middle"]], params.explained_per_book, "ordered")
+    explained = some_of_each(
+        [row for row in items if row["wrong"]], params.explained_per_book, "explained", params.explained
+    )
+    ordered = some_of_each(
+        [row for row in items if row["middle"]], params.explained_per_book, "ordered", params.explained
+    )
     stated = some_of_each(items, params.states_per_book, "states")
     chained = frozenset(shuffled(explained, "chained")[: params.chained])
     scenes = picked_scenes([book for book in books if books[book]["half"] in params.halves], params.scenes_per_book)
@@ -71,12 +76,13 @@ def picked_scenes(books: Sequence[str], count: int) -> list[dict[str, str]]:
     ]
 
 
-def some_of_each(items: Sequence[Mapping[str, Any]], count: int, name: str) -> frozenset[str]:
-    """The ids of `count` items of each book, chosen by hash."""
+def some_of_each(items: Sequence[Mapping[str, Any]], count: int, name: str, most: int | None = None) -> frozenset[str]:
+    """The ids of `count` items of each book, `most` in all, chosen by hash."""
     books: dict[str, list[str]] = {}
     for row in items:
         books.setdefault(row["book_id"], []).append(row["item"])
-    return frozenset(item for group in books.values() for item in shuffled(group, name)[:count])
+    chosen = [item for group in books.values() for item in shuffled(group, name)[:count]]
+    return frozenset(shuffled(chosen, name, "all")[:most])
 
 
 def read_books() -> dict[str, dict[str, str]]:

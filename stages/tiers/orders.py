@@ -9,16 +9,19 @@ from stages.shared.records import TIERS, ShelfBook
 LEAST_BOOKS = 20  # books that a theme or topic needs to be an order of its own
 
 
-def ordered(books: Sequence[ShelfBook], order: str, draw: int, seed: int) -> list[ShelfBook]:
+def ordered(books: Sequence[ShelfBook], order: str, draw: int, seed: int, disjoint: bool = False) -> list[ShelfBook]:
     """The books of an order in the sequence of a draw.
 
     tiered: core, then orbit, then fractal, shuffled inside each; shuffled: no tiers;
     theme-X: core and orbit, then the fractal books of category X; topic-X: only books of category X, tiered.
-    A book keeps its place relative to the others when one is added.
+    A book keeps its place relative to the others when one is added. With `disjoint` an odd draw is the one before it
+    read backwards, within each tier where there are tiers: up to half of the books they have none in common.
     """
     kind, _, category = order.partition("-")
     by_id = {book.book_id: book for book in books}
-    drawn = [by_id[book_id] for book_id in shuffled(by_id, seed, draw)]
+    backwards = disjoint and draw % 2 == 1
+    names = shuffled(by_id, seed, draw - 1 if backwards else draw)
+    drawn = [by_id[name] for name in (names[::-1] if backwards else names)]
     if kind == "shuffled" and not category:
         return drawn
     tiers = {tier: [book for book in drawn if book.tier == tier] for tier in TIERS}

@@ -42,26 +42,31 @@ def plans(params: TiersParams, books: Sequence[ShelfBook]) -> list[Plan]:
     found = []
     for order in params.orders:
         for draw in range(params.draws):
-            sequence = orders.ordered(books, order, draw, params.seed)
+            sequence = orders.ordered(books, order, draw, params.seed, params.disjoint)
             if orders.is_short(order, len(sequence)):
                 print(f"tiers: order {order} has {len(sequence)} books, it needs {orders.LEAST_BOOKS}; not read")
                 break
-            found.append(Plan(order, draw, sequence, ladder_of(params, order, len(sequence))))
+            found.append(Plan(order, draw, sequence, ladder_of(params, order, draw, len(sequence))))
     if not found:
         raise UserError(f"no order of tiers.orders has enough books; the shelf has {len(books)} to read")
-    check_control_rungs(params.control_rungs, found)
+    check_control_rungs(params.control_rungs, [plan for plan in found if is_controlled(params, plan)])
     return found
 
 
-def ladder_of(params: TiersParams, order: str, available: int) -> list[int]:
-    """The rungs of an order, at least one of tiers.ladder among them."""
-    ladder = orders.rungs(available, params.ladder, params.every, params.max_books)
-    if not ladder or min(params.ladder) > available:
+def ladder_of(params: TiersParams, order: str, draw: int, available: int) -> list[int]:
+    """The rungs of an order and draw, at least one of the order's ladder among them.
+
+    From draw tiers.top_draws on those above half of the books are left out, as long as any is left.
+    """
+    named = params.ladders.get(order, params.ladder)
+    ladder = orders.rungs(available, named, params.every and order not in params.ladders, params.max_books)
+    if not ladder or min(named) > available:
         raise UserError(
-            f"the smallest rung {min(params.ladder)} is larger than the {available} books of order {order}; "
+            f"the smallest rung {min(named)} is larger than the {available} books of order {order}; "
             "add books or lower tiers.ladder"
         )
-    return ladder
+    whole = params.top_draws is None or draw < params.top_draws
+    return ladder if whole else [rung for rung in ladder if 2 * rung <= available] or ladder
 
 
 def check_control_rungs(named: Sequence[int], planned: Sequence[Plan]) -> None:
@@ -84,10 +89,15 @@ def control_rungs(named: Sequence[int], ladder: Sequence[int]) -> list[int]:
     return [rung for rung in ladder if rung in named] if named else list(ladder[-1:])
 
 
+def is_controlled(params: TiersParams, plan: Plan) -> bool:
+    """Whether controls are read for a plan."""
+    return plan.draw < params.control_draws and plan.order in (params.control_orders or params.orders)
+
+
 def rows(params: TiersParams, plan: Plan) -> list[Reading]:
     """The real reading of a plan, and the controls at their rungs for the first draws."""
     asked = control_rungs(params.control_rungs, plan.ladder)
-    controls = params.controls if plan.draw < params.control_draws and asked else []
+    controls = params.controls if is_controlled(params, plan) and asked else []
     return [row(plan, "real", plan.ladder), *(row(plan, arm, asked) for arm in controls)]
 
 

@@ -16,13 +16,17 @@ class TiersParams(Section):
     seed: int
     orders: list[str] = Field(min_length=1)
     draws: int = Field(ge=1)
+    disjoint: bool
     ladder: list[int] = Field(min_length=1)
+    ladders: dict[str, list[int]]
     every: bool
+    top_draws: int | None = Field(ge=1)
     max_books: int | None
     tokens_per_book: int = Field(ge=32)
     forms: list[str] = Field(min_length=1)
     controls: list[str]
     control_draws: int = Field(ge=0)
+    control_orders: list[str]
     control_rungs: list[int]
     random_tokens: list[int] = Field(min_length=2, max_length=2)
 
@@ -32,7 +36,12 @@ def check(params: TiersParams) -> None:
     for name, valid in [(params.forms, FORMS), (params.controls, CONTROLS)]:
         if unknown := [one for one in name if one not in valid]:
             raise UserError(f"unknown {unknown[0]!r} in tiers; valid are {', '.join(valid)}")
-    if min(params.ladder) < 1:
-        raise UserError(f"tiers.ladder has the rung {min(params.ladder)}; a rung is a number of books, at least 1")
+    for name, named in (("ladders", list(params.ladders)), ("control_orders", params.control_orders)):
+        if strange := [order for order in named if order not in params.orders]:
+            raise UserError(f"tiers.{name} names the order {strange[0]!r}; tiers.orders are {', '.join(params.orders)}")
+    if empty := [order for order, ladder in params.ladders.items() if not ladder]:
+        raise UserError(f"tiers.ladders has no rung for {empty[0]}; name one, or take the order out of it")
+    if (least := min([*params.ladder, *(rung for ladder in params.ladders.values() for rung in ladder)])) < 1:
+        raise UserError(f"tiers.ladder has the rung {least}; a rung is a number of books, at least 1")
     if params.max_books is not None and params.max_books < min(params.ladder):
         raise UserError(f"tiers.max_books {params.max_books} is below the smallest rung {min(params.ladder)}; raise it")

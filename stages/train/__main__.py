@@ -30,6 +30,7 @@ class TrainParams(Section):
     """Section `train` of params.yaml."""
 
     inits: int = Field(ge=1)
+    init_readings: list[str]
     rank: int = Field(ge=1)
     alpha: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
@@ -87,7 +88,7 @@ def main() -> None:
     readings = reading.read_readings(params, models.load_tokenizer(BASE))
     if not readings:
         raise UserError("data/tiers/readings.csv has no reading; look at tiers.orders and tiers.ladder")
-    settings = params.model_dump(exclude={"inits", "checkpoint_seconds", "side_by_side"}) | {
+    settings = params.model_dump(exclude={"inits", "init_readings", "checkpoint_seconds", "side_by_side"}) | {
         "precision": trunk.precision_of(params.precision, models.device())
     }
     recipe = trunk.Recipe(**{field.name: settings[field.name] for field in dataclasses.fields(trunk.Recipe)})

@@ -64,6 +64,7 @@ def read_readings(params: Any, tokenizer: Any) -> list[Reading]:
     found = []
     with (TIERS / "readings.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
+    check_init_readings(params.init_readings, [row["reading"] for row in rows])
     for row in rows:
         rungs, counts = ([int(number) for number in row[name].split(";")] for name in ("rungs", "books"))
         files = text_files(row)
@@ -72,12 +73,19 @@ def read_readings(params: Any, tokenizer: Any) -> list[Reading]:
         books = read_csv(TIERS / "orders" / f"{row['order']}-d{row['draw']}.csv", ShelfBook)[: max(counts)]
         ids = [book.book_id for book in books]
         steps = plan.plan_reading(ids, texts[files], rungs, params.window, params.batch, params.cooldown, counts)
-        for init in range(params.inits):
+        several = not params.init_readings or row["reading"] in params.init_readings
+        for init in range(params.inits if several else 1):
             name = f"{row['reading']}-i{init}"
             found.append(
                 Reading(name, row["order"], row["arm"], int(row["draw"]), init, row["top"] == "1", books, steps)
             )
     return found
+
+
+def check_init_readings(named: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse a name that is no reading's."""
+    if unknown := [name for name in named if name not in there]:
+        raise UserError(f"train.init_readings names {unknown[0]!r}; the readings are {', '.join(there)}")
 
 
 def facts_of(reading: Reading, rung: plan.Rung, made: Mapping[str, Any]) -> dict[str, Any]:
