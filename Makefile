@@ -2,6 +2,7 @@
 # make test   install, run the tests
 # make bench  speed, memory and agreement beside the tools people would otherwise use
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
+# make study NAME=english LIBRARY=FOLDER   a study as its committed plan says; COUNT=1 counts its cost, SET='KEY=VALUE ...' departs
 # make prove  the instrument on studies whose truth is known, four to five minutes
 # make prove-scenes   the choice of scenes against a reader's labels, central passages and a model that chose nothing
 PYTHON ?= python3.11
@@ -13,7 +14,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict prove prove-scenes bench fuzz
+.PHONY: demo test check verdict study prove prove-scenes bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -35,6 +36,10 @@ verdict: .venv/ready
 	$(PYTHON) -m venv .venv
 	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
 	@touch $@
+
+study: .venv/ready
+	python -m studies $(NAME) --library $(LIBRARY) $(if $(COUNT),--count) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(SET),--set '$(SET)') $(if $(WITHOUT_MISSING),--without-missing)
 
 prove: .venv/ready
 	python -m stages.saturation.proof $(if $(SEEDS),--seeds $(SEEDS))

@@ -1,5 +1,6 @@
 """The stage saturation from items table to report, on synthetic tables with a known truth."""
 
+import dataclasses
 import json
 from pathlib import Path
 from string import Formatter
@@ -7,13 +8,15 @@ from string import Formatter
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from stages.saturation import __main__ as stage
 from stages.saturation.analysis import Analysis, analyse
 from stages.saturation.gains import make_cube
 from stages.saturation.phrases import LANGUAGES, PHRASES, Speaker
 from stages.saturation.proof.synthetic import Study, items_table
-from stages.saturation.settings import Saturation
+from stages.saturation.report import plan_part
+from stages.saturation.settings import Registered, Saturation
 from stages.saturation.shelves import Shelves
 from stages.saturation.show import plan, show
 from stages.saturation.words import need, remedies
@@ -188,10 +191,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     failed = Account("book-001", "rejected", "all its scenes failed validation")
     write_csv(Path("data/validate/accounts.csv"), Account, [failed, Account("book-002", "used", "", "en", 1)])
     Path("metrics/bookmap.json").write_text('{"core_missing": 90, "fractal_missing": 9900, "core_here": 10}')
-    params = "probe:\n  language: en\nsaturation:\n" + "".join(
-        f"  {name}: {value}\n" for name, value in SETTINGS.model_dump().items()
-    )
-    Path("params.yaml").write_text(params)
+    Path("params.yaml").write_text(yaml.safe_dump({"probe": {"language": "en"}, "saturation": SETTINGS.model_dump()}))
     monkeypatch.setattr("sys.argv", ["saturation"])
     return tmp_path
 
@@ -253,11 +253,22 @@ def test_every_phrase_takes_the_same_values_in_every_language() -> None:
         assert set(said) == set(LANGUAGES) and places[0] == places[1], key
 
 
-def test_the_report_speaks_russian(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["saturation", "--language", "ru"])
+def test_the_report_speaks_russian_too(project: Path) -> None:
     stage.main()
-    text = (project / "metrics/ltm_layers_of_saturation.md").read_text(encoding="utf-8")
+    text = (project / "metrics/ltm_layers_of_saturation.ru.md").read_text(encoding="utf-8")
     assert "> Не решено" in text and "Что здесь не измерено" in text and "Not" not in text
+
+
+@pytest.mark.parametrize(("told", "said"), [([], "Nothing was done otherwise"), (["tiers.draws: 2"], "otherwise (1)")])
+def test_the_report_of_a_study_names_its_plan_and_every_departure(told: list[str], said: str) -> None:
+    plan = Registered(study="english", commit="abc123", date="2026-11-25", departures=told)
+    analysis = analysis_of(Study(plateau, LADDER, 2000))
+    text = "\n".join(
+        plan_part(dataclasses.replace(analysis, settings=SETTINGS.model_copy(update={"plan": plan})), Speaker())
+    )
+    assert "`english`" in text and "`abc123` on 2026-11-25" in text and said in text
+    assert all(f"- {line}" in text for line in told)
+    assert plan_part(analysis, Speaker()) == []
 
 
 def test_plan_is_printed_from_what_prove_measured(tmp_path: Path) -> None:

@@ -212,5 +212,5 @@ def test_a_loss_that_is_not_finite_stops_with_a_remedy(folder: Path, rate: float
 
 def test_more_inits_are_for_the_readings_that_are_named() -> None:
     reading.check_init_readings(["tiered-real-d0"], ["tiered-real-d0", "tiered-other_prose-d0"])
-    with pytest.raises(UserError, match="train.init_readings names 'tiered-d0'; the readings are tiered-real-d0"):
+    with pytest.raises(UserError, match=r"train\.init_readings names 'tiered-d0'; the readings are tiered-real-d0"):
         reading.check_init_readings(["tiered-d0"], ["tiered-real-d0"])

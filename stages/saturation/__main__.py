@@ -5,9 +5,8 @@ Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shel
         params.yaml (saturation, probe.language)
 Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
         metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg,
-        metrics/ltm_layers_of_saturation.md
+        metrics/ltm_layers_of_saturation.md, and in Russian metrics/ltm_layers_of_saturation.ru.md
 Run     python -m stages.saturation
-        python -m stages.saturation --language ru   write the report in Russian
         python -m stages.saturation --show          print the last result again, from metrics/ alone
         python -m stages.saturation --plan          what a study of so many draws and rungs decides
 """
@@ -22,13 +21,13 @@ from stages.saturation.analysis import Analysis, analyse
 from stages.saturation.breakdown import break_down
 from stages.saturation.corpus import read_books
 from stages.saturation.findings import Findings, find
-from stages.saturation.phrases import LANGUAGES, Speaker
+from stages.saturation.phrases import Speaker
 from stages.saturation.plots import draw_all
 from stages.saturation.poll import poll
 from stages.saturation.report import report
 from stages.saturation.settings import Saturation
 from stages.saturation.shelves import read_shelves
-from stages.saturation.show import REPORT, plan, show
+from stages.saturation.show import REPORTS, plan, show
 from stages.saturation.states import comparer
 from stages.saturation.tables import corpus_rows, curve_rows, score_rows, summary, write_rows
 from stages.shared.errors import UserError, run
@@ -68,7 +67,6 @@ def ask() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stages.saturation", description="Curves, intervals, the verdict.")
     parser.add_argument("--show", action="store_true", help="print the last result, from metrics/ alone")
     parser.add_argument("--plan", action="store_true", help="what a study of so many draws and rungs decides")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the report")
     return parser.parse_args()
 
 
@@ -84,8 +82,8 @@ def main() -> None:
     write_rows(METRICS / "curve.csv", curve_rows(analysis))
     write_rows(METRICS / "scores.csv", score_rows(findings.breakdown))
     write_rows(METRICS / "coverage.csv", corpus_rows(findings))
-    text = report(analysis, fates, findings, Speaker(asked.language))
-    (METRICS / REPORT).write_text(text, encoding="utf-8")
+    for language, name in REPORTS.items():
+        (METRICS / name).write_text(report(analysis, fates, findings, Speaker(language)), encoding="utf-8")
     draw_all(analysis, findings, METRICS)
     print(show(METRICS))
 

@@ -20,6 +20,7 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
     parts = [
         [f"# {say('title')}", "", f"> {verdict_sentence(analysis, say)}", ""],
         decide_part(analysis, say),
+        plan_part(analysis, say),
         read_part(analysis, fates, say),
         moved_part(analysis, say),
         control_part(analysis, say),
@@ -42,6 +43,18 @@ def decide_part(analysis: Analysis, say: Speaker) -> list[str]:
     if not found:
         return []
     return [say("decide head"), "", *(f"- {line};" for line in found[:-1]), f"- {found[-1]}.", ""]
+
+
+def plan_part(analysis: Analysis, say: Speaker) -> list[str]:
+    """The plan of a study: its commit and every departure."""
+    plan = analysis.settings.plan
+    if plan is None:
+        return []
+    text = say("plan text", study=plan.study, commit=plan.commit, date=plan.date)
+    if not plan.departures:
+        return [f"## {say('plan head')}", "", f"{text} {say('plan kept')}", ""]
+    told = [f"- {line}" for line in plan.departures]
+    return [f"## {say('plan head')}", "", f"{text} {say('plan left', count=len(told))}", "", *told, ""]
 
 
 def read_part(analysis: Analysis, fates: Fates, say: Speaker) -> list[str]:
@@ -153,7 +166,8 @@ def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker) -> lis
     missing = [say(name) for name in SHOWN if analysis.get(name) is None]
     lines = [say("no rows", names=", ".join(missing))] if missing else []
     memory = [] if findings.breakdown.memory.measured else [say("no memory")]
-    lines += [say("no overturns"), say("no flashes"), *memory, say("no plan")]
+    plan = [] if analysis.settings.plan else [say("no plan")]
+    lines += [say("no overturns"), say("no flashes"), *memory, *plan]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
         lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))

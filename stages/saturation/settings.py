@@ -9,6 +9,15 @@ from stages.shared.params import Section
 Share = Annotated[float, Field(gt=0.5, lt=1.0)]
 
 
+class Registered(Section):
+    """What a study's plan says of a run: written into params.yaml by `make study`."""
+
+    study: str
+    commit: str  # of studies/<study>/plan.yaml as of the first run
+    date: str  # of that commit
+    departures: list[str]  # what was run otherwise
+
+
 class Saturation(Section):
     """The verdict's score, order and arm, its practical effect, and how intervals are drawn."""
 
@@ -21,3 +30,4 @@ class Saturation(Section):
     seed: int
     min_probe_books: Annotated[int, Field(ge=8)]  # in half B; fewer: not decided by rule
     min_probe_authors: Annotated[int, Field(ge=8)]
+    plan: Registered | None = None

@@ -7,7 +7,7 @@ from stages.saturation.tables import SUMMARY, read_rows
 from stages.shared.errors import UserError
 from stages.shared.measures import MEASURES
 
-REPORT = "ltm_layers_of_saturation.md"
+REPORTS = {"en": "ltm_layers_of_saturation.md", "ru": "ltm_layers_of_saturation.ru.md"}
 
 
 def show(folder: Path) -> str:
@@ -15,7 +15,7 @@ def show(folder: Path) -> str:
     try:
         row = json.loads((folder / "saturation.json").read_text(encoding="utf-8"))
         curve = read_rows(folder / "curve.csv")
-        report = (folder / REPORT).read_text(encoding="utf-8")
+        report = (folder / REPORTS["en"]).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{error.filename} is missing; run `dvc repro saturation` first") from None
     verdict = next(line[2:] for line in report.splitlines() if line.startswith("> "))
@@ -28,7 +28,7 @@ def show(folder: Path) -> str:
     if controls:
         told = ", ".join(f"{name} {'beaten' if row[f'beats_{name}'] else 'NOT beaten'}" for name in controls)
         lines.append(f"controls {told} (score {row['score']}, top rung)")
-    lines += [f"verdict  {verdict}", f"report   {folder / REPORT}"]
+    lines += [f"verdict  {verdict}", f"report   {folder / REPORTS['en']}"]
     return "\n".join([*lines, f"plots    {', '.join(str(path) for path in sorted(folder.glob('*.svg')))}"])
 
 

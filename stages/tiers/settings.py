@@ -36,9 +36,9 @@ def check(params: TiersParams) -> None:
     for name, valid in [(params.forms, FORMS), (params.controls, CONTROLS)]:
         if unknown := [one for one in name if one not in valid]:
             raise UserError(f"unknown {unknown[0]!r} in tiers; valid are {', '.join(valid)}")
-    for name, named in (("ladders", list(params.ladders)), ("control_orders", params.control_orders)):
+    for key, named in (("ladders", list(params.ladders)), ("control_orders", params.control_orders)):
         if strange := [order for order in named if order not in params.orders]:
-            raise UserError(f"tiers.{name} names the order {strange[0]!r}; tiers.orders are {', '.join(params.orders)}")
+            raise UserError(f"tiers.{key} names the order {strange[0]!r}; tiers.orders are {', '.join(params.orders)}")
     if empty := [order for order, ladder in params.ladders.items() if not ladder]:
         raise UserError(f"tiers.ladders has no rung for {empty[0]}; name one, or take the order out of it")
     if (least := min([*params.ladder, *(rung for ladder in params.ladders.values() for rung in ladder)])) < 1:
