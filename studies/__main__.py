@@ -59,8 +59,8 @@ def list_books(workspace: Workspace, plan: Plan, library: Path, folder: Path) ->
     workspace.run("dvc", "repro", "extract")
     workspace.run("python", "-m", "stages.probe", "--choose", str(plan.held_out))
     shutil.copyfile(workspace.path(str(POOL)), folder / POOL.name)
-    print(f"study: {len(rows)} books listed in {folder}/books.csv, those that may be held out in {folder}/{POOL.name}")
-    print(f"study: look at them, then `git add {folder} && git commit` and run this again")
+    print(f"studies: {len(rows)} books listed in {folder}/books.csv, those that may be held out in {folder}/{POOL.name}")
+    print(f"studies: look at them, then `git add {folder} && git commit` and run this again")
 
 
 def fill(workspace: Workspace, rows: Sequence[books.StudyBook], found: dict[str, Path]) -> None:
@@ -80,7 +80,7 @@ def bring_books(workspace: Workspace, folder: Path, library: Path, without_missi
         told = books.tell_missing(missing, len(rows))
         if not without_missing:
             raise UserError(f"{told}\nbring them into {library}, or add WITHOUT_MISSING=1: the report then says so")
-        print(f"study: {told}")
+        print(f"studies: {told}")
     lost = {book.book_id for book in missing}
     fill(workspace, [row for row in rows if row.book_id not in lost], found)
     shutil.copyfile(folder / POOL.name, workspace.path(str(POOL)))

@@ -73,7 +73,7 @@ def find(books: Sequence[StudyBook], library: Path) -> tuple[dict[str, Path], li
         raise UserError(f"{library} is no folder; name the one that holds the books as LIBRARY=FOLDER")
     files = sorted(path for path in library.rglob("*") if path.is_file())
     found: dict[str, Path] = {}
-    with Progress("study: files", len(files), "file") as progress:
+    with Progress("studies: files", len(files), "file") as progress:
         for path in files:
             found.setdefault(file_digest(path), path)
             progress.step()

@@ -29,7 +29,7 @@ class Cost:
         """All of it in a line."""
         work = f"{self.readings} readings, {self.cells} cells, {self.training_tokens:,} tokens to train"
         rates = f"{RATE} tokens a second and {CELL} seconds a cell"
-        return f"study: {self.books} books to read, {work}; {self.minutes:.0f} minutes of both at {rates}"
+        return f"studies: {self.books} books to read, {work}; {self.minutes:.0f} minutes of both at {rates}"
 
 
 def tokens_of(folder: Path) -> dict[str, int]:
