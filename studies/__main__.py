@@ -59,7 +59,9 @@ def list_books(workspace: Workspace, plan: Plan, library: Path, folder: Path) ->
     workspace.run("dvc", "repro", "extract")
     workspace.run("python", "-m", "stages.probe", "--choose", str(plan.held_out))
     shutil.copyfile(workspace.path(str(POOL)), folder / POOL.name)
-    print(f"studies: {len(rows)} books listed in {folder}/books.csv, those that may be held out in {folder}/{POOL.name}")
+    print(
+        f"studies: {len(rows)} books listed in {folder}/books.csv, those that may be held out in {folder}/{POOL.name}"
+    )
     print(f"studies: look at them, then `git add {folder} && git commit` and run this again")
 
 

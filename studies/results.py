@@ -52,17 +52,10 @@ def collect(workspace: Workspace, params: dict[str, Any], out: Path) -> None:
     """Copy metrics, plots and reports, the readings, params and dvc.lock of a workspace into a folder of the study."""
     shutil.rmtree(out / "metrics", ignore_errors=True)
     (out / "metrics").mkdir(parents=True)
-    for path in metrics_of(workspace):
-        shutil.copyfile(path, out / "metrics" / path.name)
+    for path in workspace.outs_in_git():
+        if path.parent.name == "metrics":
+            shutil.copyfile(path, out / "metrics" / path.name)
     shutil.copyfile(workspace.path("data/tiers/readings.csv"), out / "readings.csv")
     shutil.copyfile(workspace.path("dvc.lock"), out / "lock.yaml")
     text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
     (out / "params.yaml").write_text(f"# As they were run; written by `make study`.\n{text}", encoding="utf-8")
-
-
-def metrics_of(workspace: Workspace) -> list[Path]:
-    """The files of metrics/ that the pipeline of a workspace writes."""
-    pipeline = yaml.safe_load(workspace.path("dvc.yaml").read_text(encoding="utf-8"))
-    outs = [out for stage in pipeline["stages"].values() for out in stage["outs"]]
-    names = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
-    return [workspace.path(name) for name in names if name.startswith("metrics/")]

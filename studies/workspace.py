@@ -19,7 +19,6 @@ from stages.shared.errors import UserError
 from studies.plan import git
 
 ROOT = Path(".dvc/tmp/studies")
-KEPT = "dvc.lock"  # what a workspace has run; a newer commit does not undo it
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,12 @@ class Workspace:
         """Write its params.yaml."""
         self.path("params.yaml").write_text(yaml.safe_dump(dict(params), sort_keys=False, allow_unicode=True), "utf-8")
 
+    def outs_in_git(self) -> list[Path]:
+        """The files that the pipeline writes and git holds: metrics, plots, reports, the bookmap."""
+        pipeline = yaml.safe_load(self.path("dvc.yaml").read_text(encoding="utf-8"))
+        outs = [out for stage in pipeline["stages"].values() for out in stage["outs"]]
+        return [self.path(next(iter(out))) for out in outs if isinstance(out, dict)]
+
 
 def environment() -> dict[str, str]:
     """This environment's programs, first among all."""
@@ -53,16 +58,23 @@ def open_workspace(name: str) -> Workspace:
     if not (folder / ".git").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         git("clone", "--quiet", "--no-checkout", str(Path().absolute()), str(folder))
-    lock = (folder / KEPT).read_bytes() if (folder / KEPT).exists() else None
     git("fetch", "--quiet", "origin", "HEAD", folder=folder)
-    git("checkout", "--quiet", "--force", "--detach", head, folder=folder)
-    if lock is not None:
-        (folder / KEPT).write_bytes(lock)
-    (folder / "data/library").mkdir(exist_ok=True)
     found = Workspace(folder)
-    command = ["dvc", "config", "--local", "cache.dir", str(cache())]
-    subprocess.run(command, cwd=folder, env=environment(), check=True)
+    bring_up(found, head)
+    (folder / "data/library").mkdir(exist_ok=True)
+    for name, value in {"cache.dir": str(cache()), "core.autostage": "false"}.items():
+        subprocess.run(["dvc", "config", "--local", name, value], cwd=folder, env=environment(), check=True)
     return found
+
+
+def bring_up(workspace: Workspace, head: str) -> None:
+    """Check a commit out; what the workspace has run, its lock and the outs that git holds, is not undone by it."""
+    made = [workspace.path("dvc.lock"), *(workspace.outs_in_git() if workspace.path("dvc.yaml").exists() else [])]
+    kept = {path: path.read_bytes() for path in made if path.exists()}
+    git("checkout", "--quiet", "--force", "--detach", head, folder=workspace.folder)
+    for path, content in kept.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def cache() -> Path:

@@ -1,0 +1,164 @@
+"""A study as a person runs it: the plan and the books committed first, then `python -m studies` on a tiny model."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT, run
+from test_pipeline import small_params, write_epub
+
+from stages.shared.errors import UserError
+from stages.shared.records import ShelfBook
+from studies import books, plan
+
+NAMES = ("stages", "studies", "benchmarks", "data/catalogue")
+FILES = ("dvc.yaml", "requirements.lock", ".dvcignore", ".gitignore", "data/.gitignore", "data/curation.yaml")
+PLAN: dict[str, Any] = {
+    "question": "Does it run?",
+    "held_out": 8,
+    "exclusions": {"languages": ["en"], "books": {"book12.epub": "kept out of it"}},
+    "estimate": None,
+    "params": {"tiers": {"draws": 1, "ladder": [3], "every": False, "controls": []}, "saturation": {"order": "tiered"}},
+    "variants": {"wide": {"train": {"rank": 3}}},
+}
+
+
+def commit(folder: Path, said: str) -> None:
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", said)
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "studies", "mini", "--library", "books", *arguments]
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1 and "Traceback" not in answer.stderr
+    return answer.stderr
+
+
+def study(folder: Path, *arguments: str) -> str:
+    return run(folder, sys.executable, "-m", "studies", "mini", "--library", "books", *arguments)
+
+
+@pytest.fixture(scope="module")
+def project(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose study `mini` was run once: listed, committed, run."""
+    folder = tmp_path_factory.mktemp("study")
+    for name in NAMES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "english", "forms"))
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "data/library").mkdir()
+    (folder / "books").mkdir()
+    for seed in range(1, 13):
+        write_epub(folder / f"books/book{seed:02d}.epub", seed)
+    params = small_params(tiny_base)
+    params["bookmap"]["sample"] = False
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (folder / ".gitignore").write_text((folder / ".gitignore").read_text() + "books\n")
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    run(folder, "dvc", "add", "--quiet", "data/library")
+    (folder / "studies/mini").mkdir(parents=True)
+    (folder / "studies/mini/plan.yaml").write_text(yaml.safe_dump(PLAN))
+    assert "has no commit" in refused(folder) or "is not committed" in refused(folder)
+    commit(folder, "plan")
+    study(folder)
+    assert "is not committed" in refused(folder)
+    commit(folder, "books")
+    study(folder)
+    commit(folder, "results")
+    return folder
+
+
+def test_the_books_are_listed_by_id_and_bytes_without_those_the_plan_excludes(project: Path) -> None:
+    rows = books.read_books(project / "studies/mini/books.csv")
+    assert len(rows) == 11 and "book12" not in str(rows)
+    assert all(len(row.sha256) == 64 and row.title.startswith("The Book of Year") for row in rows)
+    assert len((project / "studies/mini/probe_pool.csv").read_text().split()) == 9
+
+
+def test_the_report_names_the_plan_s_commit_in_both_languages(project: Path) -> None:
+    first = run(project, "git", "log", "--format=%H", "--", "studies/mini/plan.yaml").split()[-1]
+    english, russian = (
+        (project / f"studies/mini/metrics/ltm_layers_of_saturation{end}.md").read_text() for end in ("", ".ru")
+    )
+    assert f"committed as `{first[:12]}`" in english and "Nothing was done otherwise" in english
+    assert f"коммитом `{first[:12]}`" in russian
+    assert json.loads((project / "studies/mini/run.json").read_text())["plan_commit"] == first
+
+
+def test_the_project_s_own_pipeline_is_as_it_was(project: Path) -> None:
+    assert not (project / "dvc.lock").exists() and not (project / "metrics").exists()
+    assert not list((project / "data/library").iterdir())
+
+
+def test_a_second_run_trains_nothing_and_gives_the_same_report(project: Path) -> None:
+    report = project / "studies/mini/metrics/ltm_layers_of_saturation.md"
+    before = report.read_bytes()
+    told = study(project, "--only", "main")
+    assert "Running stage" not in told and report.read_bytes() == before
+
+
+def test_a_departure_is_told(project: Path) -> None:
+    study(project, "--only", "main", "--set", "saturation.epsilon=7")
+    report = (project / "studies/mini/metrics/ltm_layers_of_saturation.md").read_text()
+    assert "- saturation.epsilon: planned 10, run 7" in report
+    run(project, "git", "checkout", "--quiet", "studies/mini")
+
+
+def test_missing_books_are_named_and_found_again_under_other_names(project: Path) -> None:
+    away = project / "away.epub"
+    os.rename(project / "books/book05.epub", away)
+    said = refused(project)
+    assert (
+        "1 of 11 books are not in the library" in said and "The Book of Year 5" in said and "WITHOUT_MISSING=1" in said
+    )
+    os.rename(away, project / "books/another name.epub")
+    assert "7 books to read, 1 readings, 1 cells" in study(project, "--count")
+
+
+def test_a_plan_that_was_changed_and_not_committed_is_refused(project: Path) -> None:
+    path = project / "studies/mini/plan.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("Does it run?", "Does it?"))
+    assert "plan.yaml is not committed" in refused(project)
+    path.write_text(before)
+
+
+def test_params_are_merged_key_by_key_and_mappings_of_names_whole() -> None:
+    params = {"probe": {"books": {"en": 10}, "seed": 7}, "scenes": {"weights": {"a": 1, "b": 2}}}
+    over = {"probe": {"books": {"de": 3}}, "scenes": {"weights": {"b": 5}}}
+    assert plan.merged(params, over) == {
+        "probe": {"books": {"de": 3}, "seed": 7},
+        "scenes": {"weights": {"a": 1, "b": 5}},
+    }
+    with pytest.raises(UserError, match=r"unknown key probe\.sead; valid keys there are books, seed"):
+        plan.merged(params, {"probe": {"sead": 1}})
+
+
+def test_what_changes_no_result_is_no_departure() -> None:
+    planned = {"workers": {"count": 0}, "train": {"rank": 8, "side_by_side": 0}, "saturation": {"plan": None}}
+    run_ = {"workers": {"count": 2}, "train": {"rank": 4, "side_by_side": 2}, "saturation": {"plan": {"study": "x"}}}
+    assert plan.departures(planned, run_) == ["train.rank: planned 8, run 4"]
+
+
+def test_settings_of_the_command_line_are_read_as_yaml() -> None:
+    assert plan.with_settings({}, "tiers.orders=[tiered] train.rank=4") == {
+        "tiers": {"orders": ["tiered"]},
+        "train": {"rank": 4},
+    }
+    with pytest.raises(UserError, match="write SECTION"):
+        plan.with_settings({}, "rank=4")
+
+
+def test_an_exclusion_that_meets_no_file_is_told(tmp_path: Path) -> None:
+    book = ShelfBook("b", "T", "A", "en", "core", "c", "own", "data/library/a.epub", "epub", "0", 1, "here", "")
+    exclusions = plan.Exclusions(languages=["en"], books={"b.epub": "why"})
+    with pytest.raises(UserError, match=r"names b\.epub, which is no file of the library"):
+        books.chosen([book], {"b"}, exclusions, tmp_path)
