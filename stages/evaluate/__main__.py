@@ -1,7 +1,8 @@
 """Score every cell on the probe: prediction, explanation, order, chain of thought, divergence, forgetting.
 
 Reads   data/base/, data/probe/, data/validate/scenes.jsonl, data/train/, params.yaml (evaluate)
-Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json
+Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json;
+        data/evaluate/trajectories/ where train.trajectory follows a trunk
 Run     python -m stages.evaluate
         python -m stages.evaluate --adapter FOLDER [--items FILE]   score any PEFT adapter of this base on the probe
         python -m stages.evaluate --compare CELL CELL               how far two cells' predictions lie apart
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evaluate import adapters, cell, conditions, outside
+from stages.evaluate import adapters, cell, conditions, outside, trajectory
 from stages.shared import models, prefixes, scoring
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError, run
@@ -122,9 +123,14 @@ class Scorer:
         key = key_of(self.shared, adapters.digests(folder) if folder else ["base", ""])
         return self.store.get_or_put(key, lambda out: self.score(label, folder, reference, out))
 
+    def open_base(self) -> models.Base:
+        """The base model, loaded when it is first asked for."""
+        self.base = self.base or models.load_base(BASE)
+        return self.base
+
     def score(self, label: str, folder: Path | None, reference: Path | None, out: Path) -> None:
         """Score a cell into `out`."""
-        self.base = base = self.base or models.load_base(BASE)
+        base = self.open_base()
         model = adapters.load(base, folder) if folder else base.model
         encode = encoder(base)
         found = cell.score_cell(
@@ -199,8 +205,12 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
     for name, (facts, folder) in zip(names_of(found), found, strict=True):
         entries[name] = (facts, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
+    code = code_digest([trajectory, adapters, scoring, prefixes, models], LIBRARIES)
+    points = trajectory.Points([scorer.shared[0], code], scorer.params.batch_tokens, scorer.open_base)
+    trunks = trajectory.write_trajectories(points, scorer.probe, TRAINED, OUT)
     scorer.store.trim()
-    print(f"evaluate: {rows} rows of {len(entries)} cells on {len(scorer.probe.items)} passages")
+    followed = f"; {trunks} trunks at all their points" if trunks else ""
+    print(f"evaluate: {rows} rows of {len(entries)} cells on {len(scorer.probe.items)} passages{followed}")
 
 
 def score_one(scorer: Scorer, books: Mapping[str, Mapping[str, str]], folder: Path, items: Path | None) -> None:

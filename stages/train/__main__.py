@@ -2,6 +2,7 @@
 
 Reads   data/base/, data/tiers/, params.yaml (train, workers)
 Writes  data/train/<reading>/<rung>/ (PEFT folders with card, books and facts)
+        data/train/trajectories/<trunk>/<books>/ (adapters of trunks on the way, where train.trajectory names a reading)
         dvclive/<reading>/ (curves of loss and learning rate, to watch; not versioned)
 Run     python -m stages.train
         accelerate launch -m stages.train     (several GPUs, or several machines, train each reading together)
@@ -19,11 +20,12 @@ from stages.shared.keyed import assemble, code_digest
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
 from stages.shared.workers import Workers
-from stages.train import card, fleet, plan, reading, trunk
+from stages.train import card, fleet, plan, reading, trajectory, trunk
 from stages.train.ranks import Ranks
 
 BASE, OUT = Path("data/base"), Path("data/train")
 LIBRARIES = ["torch", "peft", "transformers", "tokenizers"]
+NO_RECIPE = {"inits", "init_readings", "checkpoint_seconds", "side_by_side", "trajectory"}  # change no adapter
 
 
 class TrainParams(Section):
@@ -44,6 +46,7 @@ class TrainParams(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     checkpoint_seconds: float = Field(gt=0)
     side_by_side: int = Field(ge=0)
+    trajectory: trajectory.TrajectoryParams
 
 
 Missing = list[tuple[reading.Reading, dict[str, plan.Rung]]]
@@ -85,10 +88,11 @@ def train_missing(
 def main() -> None:
     params, workers = load_params(TrainParams, "train"), load_params(Workers, "workers")
     ranks, facts = Ranks.join(), models.read_facts(BASE)
-    readings = reading.read_readings(params, models.load_tokenizer(BASE))
+    tokenizer = models.load_tokenizer(BASE)
+    readings = reading.read_readings(params, tokenizer)
     if not readings:
         raise UserError("data/tiers/readings.csv has no reading; look at tiers.orders and tiers.ladder")
-    settings = params.model_dump(exclude={"inits", "init_readings", "checkpoint_seconds", "side_by_side"}) | {
+    settings = params.model_dump(exclude=NO_RECIPE) | {
         "precision": trunk.precision_of(params.precision, models.device())
     }
     recipe = trunk.Recipe(**{field.name: settings[field.name] for field in dataclasses.fields(trunk.Recipe)})
@@ -104,13 +108,19 @@ def main() -> None:
     ranks.wait()  # all have looked before the first one writes
     if missing:
         train_missing(missing, store, recipe, made, ranks, fleet.sized(workers, params.side_by_side))
+    followed = trajectory.read_trajectories(params.trajectory, params.window, params.batch, tokenizer)
+    points = trajectory.Points(store)
+    trained_points = trajectory.train_trajectories(followed, points, recipe, ranks, BASE)
     ranks.wait()
     if not ranks.first:
         return
     trained = sum(len(rungs) for _, rungs in missing)
-    assemble(OUT, {f"{one.name}/{rung.rung:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()})
+    folders = {f"{one.name}/{rung.rung:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()}
+    assemble(OUT, folders | points.paths(followed))
     store.adapters.trim()
     print(f"train: {len(wanted)} adapters of {len(readings)} readings, {trained} of them trained now")
+    if followed:
+        print(f"train: {len(followed)} trunks followed, {trained_points} of their points made now")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,7 @@ def write_adapter(
     folder: Path,
 ) -> None:
     """Write an adapter that `PeftModel.from_pretrained` loads; beside it card, facts, book list and steps."""
-    with told_by_the_system():
-        model.save_pretrained(folder)
-    config = folder / "adapter_config.json"
-    content = json.loads(config.read_text(encoding="utf-8"))
-    content["target_modules"] = sorted(content["target_modules"])
-    content["base_model_name_or_path"] = "data/base"
-    write_json(config, dict(sorted(content.items())))
+    write_weights(model, folder)
     write_csv(folder / "books.csv", ShelfBook, books)
     write_json(folder / "reading.json", dict(facts))
     with (folder / "steps.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -32,6 +26,17 @@ def write_adapter(
         rows.writerow(["step", "tokens", "rate", "loss"])
         rows.writerows([int(step), int(tokens), f"{rate:.6g}", f"{loss:.5f}"] for step, tokens, rate, loss in log)
     (folder / "README.md").write_text(card(facts), encoding="utf-8")
+
+
+def write_weights(model: Any, folder: Path) -> None:
+    """Write the adapter of a model as PEFT does, with a configuration that is the same in every run."""
+    with told_by_the_system():
+        model.save_pretrained(folder)
+    config = folder / "adapter_config.json"
+    content = json.loads(config.read_text(encoding="utf-8"))
+    content["target_modules"] = sorted(content["target_modules"])
+    content["base_model_name_or_path"] = "data/base"
+    write_json(config, dict(sorted(content.items())))
 
 
 def card(facts: Mapping[str, Any]) -> str:

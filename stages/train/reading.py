@@ -214,12 +214,12 @@ class Walk:
         if self.curves:
             self.curves.show(self.trained.log)
 
-    def along(self, end: int) -> None:
-        """Walk the trunk up to a step at its own rate, and leave a checkpoint there."""
+    def along(self, end: int, mark: bool = True) -> None:
+        """Walk the trunk up to a step at its own rate; leave a checkpoint there, or only those that a kill needs."""
         keys, done = self.store.trunk_keys(self.reading), self.trained.done
         for index in range(done, end):
             self.take(self.reading.plan.steps[index], self.trained.rate(index), keys[index + 1])
-        if done <= end:
+        if mark and done <= end:
             self.keep(keys[end], passing=False)
 
     def cool(self, rung: plan.Rung) -> None:
