@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run
@@ -24,7 +25,14 @@ PLAN: dict[str, Any] = {
     "held_out": 8,
     "exclusions": {"languages": ["en"], "books": {"book12.epub": "kept out of it"}},
     "estimate": None,
-    "params": {"tiers": {"draws": 1, "ladder": [3], "every": False, "controls": []}, "saturation": {"order": "tiered"}},
+    "params": {
+        "tiers": {"draws": 1, "ladder": [3], "every": False, "controls": []},
+        "train": {
+            "window": 1,
+            "trajectory": {"reading": "tiered-real-d0", "books": 5, "every": 1, "inits": 3, "nulls": 19},
+        },
+        "saturation": {"order": "tiered"},
+    },
     "variants": {"wide": {"train": {"rank": 3}}},
 }
 
@@ -91,6 +99,14 @@ def test_the_report_names_the_plan_s_commit_in_both_languages(project: Path) -> 
     assert f"committed as `{first[:12]}`" in english and "Nothing was done otherwise" in english
     assert f"коммитом `{first[:12]}`" in russian
     assert json.loads((project / "studies/mini/run.json").read_text())["plan_commit"] == first
+
+
+def test_overturns_are_looked_for_beside_a_null_that_was_trained(project: Path) -> None:
+    rows = pd.read_csv(project / "studies/mini/metrics/overturns.csv")
+    assert rows.groupby("kind")["number"].nunique().to_dict() == {"null": 19, "real": 3}
+    assert rows[rows["kind"] == "null"].groupby("to")["relative"].mean().round(3).eq(1).all()
+    report = (project / "studies/mini/metrics/ltm_layers_of_saturation.md").read_text()
+    assert "followed to 5 books, from 3 seeds, a point every 1 books" in report and "19 trunks really trained" in report
 
 
 def test_the_project_s_own_pipeline_is_as_it_was(project: Path) -> None:

@@ -90,7 +90,7 @@ def test_every_point_is_made_once_and_two_inits_differ(found: list[trajectory.Tr
     assert train(found) == 10
     assert train(found) == 0
     paths = points_of().paths(found)
-    assert sorted(path.split("/")[1] for path in paths)[0] == "tiered-real-d0-i0"
+    assert sorted(path.split("/")[1] for path in paths)[0] == "tiered-real-d0-trunk-i0"
     weights = [load_file(path / "adapter_model.safetensors") for path in paths.values()]
     assert all(str(value.dtype) == "torch.float16" for value in weights[0].values())
     assert len({float(one[next(iter(one))].float().sum()) for one in weights}) == 10

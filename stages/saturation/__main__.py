@@ -4,7 +4,8 @@ Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shel
         data/scenes/accounts.csv, data/validate/accounts.csv, metrics/bookmap.json,
         params.yaml (saturation, probe.language)
 Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
-        metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg,
+        metrics/overturns.csv,
+        metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg, metrics/overturns.svg,
         metrics/ltm_layers_of_saturation.md, and in Russian metrics/ltm_layers_of_saturation.ru.md
 Run     python -m stages.saturation
         python -m stages.saturation --show          print the last result again, from metrics/ alone
@@ -21,6 +22,7 @@ from stages.saturation.analysis import Analysis, analyse
 from stages.saturation.breakdown import break_down
 from stages.saturation.corpus import read_books
 from stages.saturation.findings import Findings, find
+from stages.saturation.overturns import overturns, read_trunks
 from stages.saturation.phrases import Speaker
 from stages.saturation.plots import draw_all
 from stages.saturation.poll import poll
@@ -28,14 +30,14 @@ from stages.saturation.report import report
 from stages.saturation.settings import Saturation
 from stages.saturation.shelves import read_shelves
 from stages.saturation.show import REPORTS, plan, show
-from stages.saturation.states import comparer
-from stages.saturation.tables import corpus_rows, curve_rows, score_rows, summary, write_rows
+from stages.saturation.states import comparer, stepper
+from stages.saturation.tables import corpus_rows, curve_rows, overturn_rows, score_rows, summary, write_rows
 from stages.shared.errors import UserError, run
 from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json
 
 ITEMS, STATES, BASE = Path("data/evaluate/items.parquet"), Path("data/evaluate/states"), Path("data/base")
-TIERS, METRICS = Path("data/tiers"), Path("metrics")
+TRUNKS, TIERS, METRICS = Path("data/evaluate/trajectories"), Path("data/tiers"), Path("metrics")
 
 
 def headline_language() -> str:
@@ -59,7 +61,8 @@ def work_out() -> tuple[Analysis, Findings]:
     items, shelves = read_items(ITEMS), read_shelves(TIERS / "orders")
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
-    return analysis, find(analysis, points, read_books(TIERS), shelves, break_down(items, analysis, shelves))
+    turned = overturns(*read_trunks(TRUNKS, stepper(BASE)))
+    return analysis, find(analysis, points, read_books(TIERS), shelves, break_down(items, analysis, shelves), turned)
 
 
 def ask() -> argparse.Namespace:
@@ -78,10 +81,11 @@ def main() -> None:
     analysis, findings = work_out()
     fates = read_fates()
     METRICS.mkdir(exist_ok=True)
-    write_json(METRICS / "saturation.json", summary(analysis, fates))
+    write_json(METRICS / "saturation.json", summary(analysis, fates, findings.overturns))
     write_rows(METRICS / "curve.csv", curve_rows(analysis))
     write_rows(METRICS / "scores.csv", score_rows(findings.breakdown))
     write_rows(METRICS / "coverage.csv", corpus_rows(findings))
+    write_rows(METRICS / "overturns.csv", overturn_rows(findings.overturns))
     for language, name in REPORTS.items():
         (METRICS / name).write_text(report(analysis, fates, findings, Speaker(language)), encoding="utf-8")
     draw_all(analysis, findings, METRICS)

@@ -12,6 +12,7 @@ from stages.saturation.coverage import expected_coverage
 from stages.saturation.hidden import Hidden, hide
 from stages.saturation.law import Claim, answer_claims
 from stages.saturation.noise import covariance
+from stages.saturation.overturns import Overturns
 from stages.saturation.phases import Phase, find_phases
 from stages.saturation.poll import PollPoint
 from stages.saturation.shelves import Shelves
@@ -23,7 +24,7 @@ class Findings:
     """Phases by score and order (real arm); claims by score; hidden rungs of the primary score; the poll curve;
     the corpus by group, its headline curve up to twice the corpus, and the coverage at each rung of the ladder
     (by rung: books of the headline language read by then, mean over draws, and what they cover); all scores by
-    group of the probe's books."""
+    group of the probe's books; overturns, None where no trunk was followed beside its null."""
 
     phases: dict[tuple[str, str], list[Phase]]
     claims: dict[str, list[Claim]]
@@ -33,10 +34,16 @@ class Findings:
     terms: list[Point]
     covered: dict[int, tuple[float, float]]
     breakdown: Breakdown
+    overturns: Overturns | None = None
 
 
 def find(
-    analysis: Analysis, poll: list[PollPoint], books: Sequence[BookTerms], shelves: Shelves, breakdown: Breakdown
+    analysis: Analysis,
+    poll: list[PollPoint],
+    books: Sequence[BookTerms],
+    shelves: Shelves,
+    breakdown: Breakdown,
+    overturns: Overturns | None = None,
 ) -> Findings:
     """Work out everything that needs the analysis, the poll curve and the terms of the books, and nothing else."""
     settings, phases, claims = analysis.settings, {}, {}
@@ -51,7 +58,7 @@ def find(
     ours = headline(corpus, analysis.language)
     covered = covered_at(analysis, ours, books, shelves) if ours else {}
     terms = terms_of(ours) if ours else []
-    return Findings(phases, claims, hidden_of(analysis), poll, corpus, terms, covered, breakdown)
+    return Findings(phases, claims, hidden_of(analysis), poll, corpus, terms, covered, breakdown, overturns)
 
 
 def phases_of(scored: Scored, interval: float) -> list[Phase]:

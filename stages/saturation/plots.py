@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.findings import Findings, gain_shares
 from stages.saturation.hypothesis import BOOKS, HIGH, LOW
+from stages.saturation.plot_overturns import overturns_figure
 from stages.saturation.verdict import Bound
 from stages.shared.measures import MEASURES
 
@@ -36,12 +37,13 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw_all(analysis: Analysis, findings: Findings, folder: Path) -> None:
-    """Draw curve.svg, divergence.svg, coverage.svg and poll.svg; what was not measured is said in the picture."""
+    """Draw one picture for each question; what was not measured is said in the picture."""
     with matplotlib.rc_context(STYLE):
         save(curve_figure(analysis), folder / "curve.svg")
         save(divergence_figure(analysis), folder / "divergence.svg")
         save(coverage_figure(analysis, findings), folder / "coverage.svg")
         save(poll_figure(findings), folder / "poll.svg")
+        save(overturns_figure(findings.overturns), folder / "overturns.svg")
 
 
 def curve_figure(analysis: Analysis) -> Figure:

@@ -9,6 +9,7 @@ from stages.saturation.hypothesis import BOOKS, HIGH, LOW
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
 from stages.saturation.report_groups import group_part, memory_part
+from stages.saturation.report_overturns import overturn_part
 from stages.saturation.words import between, remedies, sign, verdict_sentence
 from stages.shared.measures import MEASURES
 
@@ -29,6 +30,7 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
         threshold_part(analysis, say),
         hidden_part(findings, say),
         poll_part(findings, say),
+        overturn_part(findings.overturns, say),
         corpus_part(analysis, findings, say),
         noise_part(analysis, say),
         memory_part(findings.breakdown, fates, say),
@@ -167,7 +169,8 @@ def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker) -> lis
     lines = [say("no rows", names=", ".join(missing))] if missing else []
     memory = [] if findings.breakdown.memory.measured else [say("no memory")]
     plan = [] if analysis.settings.plan else [say("no plan")]
-    lines += [say("no overturns"), say("no flashes"), *memory, *plan]
+    turned = [] if findings.overturns else [say("no overturns")]
+    lines += [*turned, say("no flashes"), *memory, *plan]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
         lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))

@@ -12,6 +12,7 @@ from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.breakdown import Breakdown
 from stages.saturation.findings import Findings
 from stages.saturation.hypothesis import hypothesis
+from stages.saturation.overturns import Overturns
 from stages.saturation.verdict import Bound
 from stages.shared.measures import MEASURES
 
@@ -32,7 +33,7 @@ def triple(name: str, one: Bound | None, digits: int = 4) -> Row:
     }
 
 
-def summary(analysis: Analysis, fates: Fates) -> Row:
+def summary(analysis: Analysis, fates: Fates, overturns: Overturns | None = None) -> Row:
     """metrics/saturation.json: few flat keys that read well in `dvc metrics diff`."""
     primary, first = analysis.primary, analysis.verdicts[0]
     top = primary.cube.rungs[-1]
@@ -61,7 +62,7 @@ def summary(analysis: Analysis, fates: Fates) -> Row:
     for contrast in analysis.contrasts:
         if contrast.measure == analysis.settings.score and not contrast.control.endswith("_books"):
             row[f"beats_{contrast.control}"] = contrast.beats
-    return row
+    return row | ({"overturns": len(overturns.found)} if overturns else {})
 
 
 def measured_columns(scored: Scored, place: int, name: str) -> Row:
@@ -126,6 +127,23 @@ def corpus_rows(findings: Findings) -> list[Row]:
         row |= {"in_one_book": found.exactly(1), "in_three_or_more": one.several} | triple("coverage", one.covered, 4)
         row |= triple("chao2", Bound(every.estimate, every.low, every.high), 0)
         rows.append(row | {"chao2_error": rounded(every.error, 0), "heaps": rounded(one.heaps, 3)})
+    return rows
+
+
+def overturn_rows(overturns: Overturns | None) -> list[Row]:
+    """metrics/overturns.csv: a row for each step of each trunk, and for the seeds the tests of a stretch it is in."""
+    if overturns is None:
+        return [dict.fromkeys(("reading", "kind", "number", "from", "to", "relative"))]
+    rows: list[Row] = []
+    for (kind, number), steps in overturns.relative.items():
+        for step, value in enumerate(steps):
+            row: Row = {"reading": overturns.reading, "kind": kind, "number": number}
+            row |= {"from": overturns.books[step], "to": overturns.books[step + 1], "relative": rounded(value)}
+            inside = [one for one in overturns.stretches if one.init == number and one.first <= step < one.last]
+            for one in inside if kind == "real" else ():
+                row |= {"stands_out_p": rounded(one.stands_out), "reversal_p": rounded(one.reversal)}
+                row |= {"correlation": rounded(one.correlation)}
+            rows.append(row)
     return rows
 
 

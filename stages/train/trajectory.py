@@ -69,7 +69,7 @@ def read_trajectories(params: TrajectoryParams, window: int, batch: int, tokeniz
         steps, points = walk_of(names, texts, params.every, window, batch)
         init, label = (number, f"i{number}") if kind == "real" else (0, f"null-{number:02d}")
         there = reading.Reading(
-            f"{params.reading}-{label}", row["order"], row["arm"], int(row["draw"]), init, False,
+            f"{params.reading}-trunk-{label}", row["order"], row["arm"], int(row["draw"]), init, False,
             [by_id[name] for name in names], plan.Plan(steps, ()),
         )  # fmt: skip
         found.append(Trajectory(there, params.reading, kind, number, points))

@@ -1,0 +1,35 @@
+"""The report's chapter on overturns."""
+
+import math
+
+from stages.saturation.overturns import LEVEL, Overturns
+from stages.saturation.phrases import Speaker
+from stages.saturation.report_findings import table
+
+
+def overturn_part(found: Overturns | None, say: Speaker) -> list[str]:
+    """How many overturns, where, and what nearly was one; nothing where no trunk was followed."""
+    if found is None:
+        return []
+    sizes = {"last": f"{found.books[-1]:,}", "step": found.books[1], "inits": found.inits, "nulls": found.nulls}
+    lines = [f"## {say('overturns head')}", "", say("overturns text", reading=found.reading, level=LEVEL, **sizes), ""]
+    lines += ["![](overturns.svg)", ""]
+    rows = [
+        [
+            str(one.init),
+            f"{found.books[one.first]:,}-{found.books[one.last]:,}",
+            f"{one.stands_out:.2f}",
+            "-" if math.isnan(one.correlation) else f"{one.correlation:.2f}",
+            f"{one.reversal:.2f}",
+            say("yes" if one.both else "no"),
+        ]
+        for one in found.stretches
+    ]
+    if rows:
+        keys = ("seed", "books", "stands out", "correlation", "reversal", "both")
+        lines += [*table([say(f"overturns {key}" if key != "books" else key) for key in keys], rows)]
+    else:
+        lines += [say("overturns nothing"), ""]
+    places = ", ".join(f"{one.start:,}-{one.end:,}" for one in found.found)
+    count = say("overturns found", count=len(found.found), places=places) if found.found else say("overturns none")
+    return [*lines, count, ""]
