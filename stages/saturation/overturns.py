@@ -30,7 +30,7 @@ AROUND = 2  # points whose gains are averaged on either side of a stretch
 class Trunk:
     """One trunk: `books` (points,), from 0 on; `steps` (points - 1,); `gains` (points, items), bits over the base."""
 
-    kind: str  # real, null
+    kind: str  # real, shuffled
     number: int
     books: Array
     steps: Array
@@ -96,7 +96,7 @@ def read_trunks(folder: Path, steps: Steps) -> tuple[str, list[Trunk]]:
 def overturns(reading: str, trunks: Sequence[Trunk]) -> Overturns | None:
     """Test the trunks of one reading; None where there are too few of them, or too few points, for the tests."""
     real = [one for one in trunks if one.kind == "real"]
-    null = [one for one in trunks if one.kind == "null"]
+    null = [one for one in trunks if one.kind == "shuffled"]
     if len(null) < LEAST_NULLS or len(real) < LEAST_INITS or len(real[0].steps) < LEAST_STEPS:
         return None
     curve = np.mean([one.steps for one in null], axis=0)

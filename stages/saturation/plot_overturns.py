@@ -19,7 +19,7 @@ def overturns_figure(found: Overturns | None) -> Figure:
         return figure
     ends = found.books[1:]
     for (kind, number), steps in found.relative.items():
-        null = kind == "null"
+        null = kind == "shuffled"
         colour = GREY if null else COLOURS[number % len(COLOURS)]
         label = (
             f"null, {found.nulls} shuffled orders"

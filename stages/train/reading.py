@@ -190,11 +190,11 @@ def train_reading(
 
 
 class Walk:
-    """The steps of a reading, with checkpoints on the way and the curves of loss and learning rate."""
+    """The steps of a reading, with checkpoints on the way and, if watched, the curves of loss and learning rate."""
 
-    def __init__(self, trained: trunk.Trunk, reading: Reading, store: Store, tell: Tell) -> None:
+    def __init__(self, trained: trunk.Trunk, reading: Reading, store: Store, tell: Tell, watched: bool = True) -> None:
         self.trained, self.reading, self.store, self.tell = trained, reading, store, tell
-        self.curves = Curves(CURVES / reading.name) if trained.ranks.first else None
+        self.curves = Curves(CURVES / reading.name) if watched and trained.ranks.first else None
         self.passing: str | None = None  # key of the last checkpoint that only a kill would need
         self.saved = time.monotonic()
 

@@ -42,7 +42,7 @@ class Trajectory:
 
     walked: reading.Reading
     of: str
-    kind: str  # real, null
+    kind: str  # real, shuffled
     number: int
     points: tuple[tuple[int, int], ...]  # books, steps
 
@@ -63,11 +63,11 @@ def read_trajectories(params: TrajectoryParams, window: int, batch: int, tokeniz
     texts = reading.read_texts(reading.text_files(row), tokenizer)
     by_id = {book.book_id: book for book in books}
     orders = [("real", init, list(by_id)) for init in range(params.inits)]
-    orders += [("null", one, shuffled(by_id, params.reading, "null", one)) for one in range(params.nulls)]
+    orders += [("shuffled", one, shuffled(by_id, params.reading, "null", one)) for one in range(params.nulls)]
     found = []
     for kind, number, names in orders:
         steps, points = walk_of(names, texts, params.every, window, batch)
-        init, label = (number, f"i{number}") if kind == "real" else (0, f"null-{number:02d}")
+        init, label = (number, f"i{number}") if kind == "real" else (0, f"shuffled-{number:02d}")
         there = reading.Reading(
             f"{params.reading}-trunk-{label}", row["order"], row["arm"], int(row["draw"]), init, False,
             [by_id[name] for name in names], plan.Plan(steps, ()),
@@ -178,7 +178,7 @@ def train_trajectory(
 ) -> None:
     """Walk one trunk from its last checkpoint, or its beginning, through all missing points."""
     trained = trunk.Trunk(base, recipe, one.walked.init, ranks)
-    with reading.Walk(trained, one.walked, points.store, tell) as walk:
+    with reading.Walk(trained, one.walked, points.store, tell, watched=False) as walk:
         if kept := points.start(one, missing[0]):
             trained.load(kept)
         for point in missing:
