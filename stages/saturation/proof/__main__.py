@@ -16,7 +16,15 @@ import numpy as np
 from stages.saturation.proof.figure import draw_proof
 from stages.saturation.proof.learners import Prediction, fetch_lcdb, predict_hidden, read_lcdb, read_seeds
 from stages.saturation.proof.recovery import Job, Outcome, jobs, recover
-from stages.saturation.proof.scorecard import Row, faults, learner_figures, plan_rows, recovery_figures
+from stages.saturation.proof.scorecard import (
+    Row,
+    faults,
+    learner_figures,
+    overturn_figures,
+    plan_rows,
+    recovery_figures,
+)
+from stages.saturation.proof.upheavals import Turned, run_upheavals
 from stages.saturation.tables import write_rows
 from stages.shared.errors import run
 from stages.shared.progress import Progress
@@ -24,6 +32,7 @@ from stages.shared.records import write_json
 
 METRICS = Path("metrics")
 STUDIES, SHORT, CURVES, SEED = 600, 72, 600, 17
+UPHEAVALS, SHORT_UPHEAVALS = 200, 16  # readings without an overturn; half as many have one
 PLAN_DRAWS, PLAN_RUNGS, PLAN_STUDIES = (2, 3, 5), (4, 6, 8), 72
 
 
@@ -31,6 +40,12 @@ def run_studies(count: int, seed: int) -> list[Outcome]:
     """Synthetic studies of every shape and class of truth."""
     with Progress("studies", count, "run") as progress:
         return recover(jobs(count, seed), progress.step)
+
+
+def run_turns(count: int, seed: int) -> list[Turned]:
+    """Synthetic readings without an overturn, and half as many with one."""
+    with Progress("overturns", count + count // 2, "reading") as progress:
+        return run_upheavals(count, seed, progress.step)
 
 
 def run_plan() -> list[Row]:
@@ -67,9 +82,11 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.short or asked.studies:
         row = recovery_figures(run_studies(asked.studies or SHORT, asked.seed))
+        row |= overturn_figures(run_turns((asked.studies or 0) // 3 or SHORT_UPHEAVALS, asked.seed))
     else:
         outcomes, plan, learners = run_studies(STUDIES, asked.seed), run_plan(), run_learners(CURVES)
         row = recovery_figures(outcomes) | learner_figures("lcdb", learners)
+        row |= overturn_figures(run_turns(UPHEAVALS, SEED))
         if asked.seeds:
             seeds = predict_hidden(read_seeds(asked.seeds), np.random.default_rng(SEED))
             row |= learner_figures("repeats_2b8", seeds)

@@ -9,10 +9,11 @@ from scipy import stats
 from stages.saturation.proof.learners import Prediction
 from stages.saturation.proof.recovery import Outcome
 from stages.saturation.proof.truths import FAR, NEAR, SHAPES
+from stages.saturation.proof.upheavals import PLANTED, WITHOUT, Turned
 
 Row = dict[str, Any]
 LEVEL = 0.9
-WRONG_REACHED, WRONG_NOT_REACHED = 0.05, 0.10  # goals
+WRONG_REACHED, WRONG_NOT_REACHED, FALSE_OVERTURNS = 0.05, 0.10, 0.05  # goals
 REJECT, REJECT_KIND = 0.05, 0.001  # the exact tests of coverage must not fall below: pooled, and each kind alone
 INTERVALS = {"gain": "gain", "understanding": "understood", "last_doubling": "step"}
 
@@ -67,6 +68,27 @@ def star_figures(outcomes: Sequence[Outcome]) -> Row:
     return dict(zip(names, (round(float(value), 2) for value in np.quantile(ratios, [0.1, 0.5, 0.9])), strict=True))
 
 
+def overturn_figures(outcomes: Sequence[Turned]) -> Row:
+    """Overturns a reading where there is none, and the share of planted ones that were found at their place.
+
+    Each with its exact 95 % binomial interval (Clopper and Pearson), of readings with any false one.
+    """
+    without = [one for one in outcomes if one.kind != PLANTED]
+    planted = [one.hit for one in outcomes if one.kind == PLANTED]
+    row: Row = {"overturn_readings": len(outcomes)}
+    row["false_overturns"] = round(float(np.mean([one.found for one in without])), 4)
+    row |= exact("false_overturn_readings", [one.found > 0 for one in without])
+    for kind in WITHOUT:
+        row[f"false_overturn_readings_{kind}"] = share([one.found > 0 for one in without if one.kind == kind])
+    return row | exact("overturns_found", planted)
+
+
+def exact(name: str, hits: Sequence[bool]) -> Row:
+    """A share and its exact 95 % interval."""
+    test = stats.binomtest(sum(hits), len(hits)).proportion_ci(0.95)
+    return {name: share(hits), f"{name}_low": round(float(test.low), 4), f"{name}_high": round(float(test.high), 4)}
+
+
 def plan_rows(outcomes: Sequence[Outcome]) -> list[Row]:
     """For each number of draws and rungs: how often the right verdict came, by how far the truth lies from epsilon."""
     sizes = sorted({(one.draws, one.rungs) for one in outcomes})
@@ -110,8 +132,9 @@ def learner_figures(name: str, predictions: Sequence[Prediction]) -> Row:
 def faults(row: Row) -> list[str]:
     """Figures out of their bands."""
     found = []
-    for name, most in (("wrong_reached", WRONG_REACHED), ("wrong_not_reached", WRONG_NOT_REACHED)):
-        if row[name] is not None and row[name] > most:
+    goals = {"wrong_reached": WRONG_REACHED, "wrong_not_reached": WRONG_NOT_REACHED, "false_overturns": FALSE_OVERTURNS}
+    for name, most in goals.items():
+        if row.get(name) is not None and row[name] > most:
             found.append(f"{name} {row[name]} is above {most}")
     found += [
         f"coverage of {name} {row[f'coverage_{name}']} is not {LEVEL:.0%} (p {row[f'coverage_{name}_p']})"
