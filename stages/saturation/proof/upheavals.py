@@ -3,6 +3,7 @@
 Kinds: `none`, no overturn; `order`, the steps of the real order fade otherwise than the null's; `jump`, one large step
 behind which the gains are what they were; `alone`, an overturn in one seed of three: none of them is an overturn.
 `overturn`: in every seed one large step at the same books, behind which other passages gain.
+Seeds read the same books in the same order, so most of their noise (SHARED of its variance) is the same.
 """
 
 import csv
@@ -19,6 +20,7 @@ from stages.saturation.overturns import LEAST_INITS, LEAST_NULLS, overturns, rea
 from stages.saturation.states import read_head, steps_of
 
 WITHOUT, PLANTED = ("none", "order", "jump", "alone"), "overturn"
+SHARED, FADING = 0.8, 0.5
 POINTS, EVERY, TOKENS, WIDTH, WORDS, ITEMS = 11, 8, 48, 16, 50, 48
 
 
@@ -50,16 +52,35 @@ def draw_upheaval(kind: str, rng: np.random.Generator) -> Upheaval:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Noise of the sizes of steps (points - 1,) and of the gains of passages (points, items), of variance about 1."""
+
+    sizes: np.ndarray
+    gains: np.ndarray
+
+
+def draw_noise(tail: float, rng: np.random.Generator) -> Noise:
+    """The noise of one order of books, or of one seed."""
+    gains = np.cumsum(rng.standard_normal((POINTS, ITEMS)), axis=0) / np.sqrt(POINTS)
+    return Noise(rng.standard_t(tail, POINTS - 1), gains)
+
+
+def mix(one: Noise, other: Noise) -> Noise:
+    """SHARED of the variance from one, the rest from the other."""
+    left, right = np.sqrt(SHARED), np.sqrt(1 - SHARED)
+    return Noise(left * one.sizes + right * other.sizes, left * one.gains + right * other.gains)
+
+
 def walk(
-    one: Upheaval, real: bool, changed: bool, start: np.ndarray, taste: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    one: Upheaval, noise: Noise, fading: float, changed: bool, start: np.ndarray, taste: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """States (points, tokens, width) and bits (points, items) of one trunk; `changed` plants what the kind says.
 
-    `taste` (2, items): which passages gain before an overturn, and which behind it.
+    Steps fade as places^-fading. `taste` (2, items): which passages gain before an overturn, and which behind it.
     """
-    places = np.arange(1, POINTS)
-    fading = rng.uniform(0.2, 0.3) if real and one.kind == "order" else 0.5
-    sizes = 0.5 * places**-fading * np.exp(0.1 * rng.standard_t(one.tail, POINTS - 1))
+    sizes = 0.5 * np.arange(1, POINTS) ** -fading * np.exp(0.1 * noise.sizes)
     if changed and one.kind != "order":
         sizes[one.step] *= one.size
     directions = rng.standard_normal((POINTS - 1, *start.shape))
@@ -67,7 +88,7 @@ def walk(
     turned = changed and one.kind in ("alone", PLANTED)
     weight = np.arange(POINTS)[:, None] > one.step if turned else np.zeros((POINTS, 1), dtype=bool)
     gains = np.log1p(np.arange(POINTS))[:, None] * (1 + np.where(weight, taste[1], taste[0]))
-    gains = gains + one.noise * np.cumsum(rng.standard_normal((POINTS, ITEMS)), axis=0) / np.sqrt(POINTS)
+    gains = gains + one.noise * noise.gains
     return states.astype(np.float16), 100 - gains * (np.arange(POINTS)[:, None] > 0)
 
 
@@ -79,6 +100,7 @@ def write_upheaval(one: Upheaval, folder: Path, rng: np.random.Generator) -> Non
     head = torch.tensor(rng.standard_normal((WORDS, WIDTH)) / np.sqrt(WIDTH), dtype=torch.float32)
     save_file({"lm_head.weight": head}, folder / "base.safetensors")
     start, taste = rng.standard_normal((TOKENS, WIDTH)), rng.standard_normal((2, ITEMS))
+    order, fading = draw_noise(one.tail, rng), float(rng.uniform(0.2, 0.3)) if one.kind == "order" else FADING
     rows = [("real", number) for number in range(LEAST_INITS)] + [("shuffled", n) for n in range(LEAST_NULLS)]
     with (folder / "trunks.csv").open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, lineterminator="\n")
@@ -87,7 +109,9 @@ def write_upheaval(one: Upheaval, folder: Path, rng: np.random.Generator) -> Non
             name = f"{kind}-{number:02d}"
             table.writerow([name, "tiered-real-d0", kind, number])
             changed = kind == "real" and one.kind != "none" and (one.kind != "alone" or not number)
-            states, bits = walk(one, kind == "real", changed, start, taste, rng)
+            noise, own = draw_noise(one.tail, rng), fading if kind == "real" else FADING
+            noise = mix(order, noise) if kind == "real" else noise
+            states, bits = walk(one, noise, own, changed, start, taste, rng)
             np.savez(folder / f"{name}.npz", books=EVERY * np.arange(POINTS), bits=bits, states=states)
 
 
