@@ -8,7 +8,6 @@ import pytest
 from stages.saturation.curves import FAMILIES, corrected, fit_curves, fit_free
 from stages.saturation.gains import Cube
 from stages.saturation.hidden import hide, visible_count
-from stages.saturation.hypothesis import hypothesis
 from stages.saturation.law import answer_claims
 from stages.saturation.noise import (
     correlation_matrix,
@@ -24,6 +23,7 @@ from stages.saturation.noise import (
 from stages.saturation.phases import find_phases
 from stages.saturation.proof.synthetic import wander
 from stages.saturation.verdict import grid_of, interpolated, settled, understanding
+from stages.shared.hypothesis import hypothesis
 
 RUNGS = np.array([10, 20, 50, 100, 200, 400, 700, 1000, 1700, 3000, 5500, 10000], dtype=float)
 AT = np.array([10.0, 30.0, 500.0, 10000.0])

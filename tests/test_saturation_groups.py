@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.saturation.accounts import Fates
 from stages.saturation.analysis import Analysis, analyse
 from stages.saturation.breakdown import Breakdown, GroupScore, break_down
 from stages.saturation.findings import find
@@ -19,6 +18,7 @@ from stages.saturation.report import report
 from stages.saturation.settings import Saturation
 from stages.saturation.shelves import Shelves
 from stages.saturation.tables import score_rows, write_rows
+from stages.shared.accounts import Fates
 
 SETTINGS = Saturation(
     epsilon=10.0, score="prediction", order="tiered", arm="real", interval=0.9, samples=500, seed=1,

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.saturation.accounts import read_fates
 from stages.saturation.analysis import Analysis, analyse
 from stages.saturation.breakdown import break_down
 from stages.saturation.corpus import read_books
@@ -32,6 +31,7 @@ from stages.saturation.shelves import read_shelves
 from stages.saturation.show import REPORTS, plan, show
 from stages.saturation.states import comparer, stepper
 from stages.saturation.tables import corpus_rows, curve_rows, overturn_rows, score_rows, summary, write_rows
+from stages.shared.accounts import read_fates
 from stages.shared.errors import UserError, run
 from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json

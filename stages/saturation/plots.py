@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.findings import Findings, gain_shares
-from stages.saturation.hypothesis import BOOKS, HIGH, LOW
 from stages.saturation.plot_overturns import overturns_figure
 from stages.saturation.verdict import Bound
+from stages.shared.hypothesis import BOOKS, HIGH, LOW
 from stages.shared.measures import MEASURES
 
 # Okabe and Ito's palette: told apart by readers with any form of colour blindness.

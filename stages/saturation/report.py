@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from stages.saturation.accounts import Fates
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.findings import Findings
-from stages.saturation.hypothesis import BOOKS, HIGH, LOW
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
 from stages.saturation.report_groups import group_part, memory_part
 from stages.saturation.report_overturns import overturn_part
 from stages.saturation.words import between, remedies, sign, verdict_sentence
+from stages.shared.accounts import Fates
+from stages.shared.hypothesis import BOOKS, HIGH, LOW
 from stages.shared.measures import MEASURES
 
 SHOWN = ("prediction", "explanation", "order", "chain", "chain_base", "kl", "js", "flips", "forgetting")

@@ -6,13 +6,13 @@ import numpy as np
 
 from stages.saturation.analysis import UNDERSTOOD, Analysis
 from stages.saturation.findings import Findings, gain_shares
-from stages.saturation.hypothesis import BOOKS, hypothesis
 from stages.saturation.law import Claim
 from stages.saturation.phases import Phase
 from stages.saturation.phrases import Speaker
 from stages.saturation.poll import same_from
 from stages.saturation.verdict import Bound
 from stages.saturation.words import between
+from stages.shared.hypothesis import BOOKS, hypothesis
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

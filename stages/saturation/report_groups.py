@@ -4,13 +4,13 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
-from stages.saturation.accounts import Fates
 from stages.saturation.analysis import Analysis
 from stages.saturation.breakdown import Breakdown, GroupScore
 from stages.saturation.memory import BY_HEART, LONG_RUN, Familiar, Memory
 from stages.saturation.phrases import PHRASES, Speaker
 from stages.saturation.report_findings import table
 from stages.saturation.words import between, sign
+from stages.shared.accounts import Fates
 
 
 def group_part(analysis: Analysis, breakdown: Breakdown, say: Speaker) -> list[str]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from stages.saturation.accounts import Fates
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.breakdown import Breakdown
 from stages.saturation.findings import Findings
-from stages.saturation.hypothesis import hypothesis
 from stages.saturation.overturns import Overturns
 from stages.saturation.verdict import Bound
+from stages.shared.accounts import Fates
+from stages.shared.hypothesis import hypothesis
 from stages.shared.measures import MEASURES
 
 Row = dict[str, Any]
