@@ -19,6 +19,7 @@ from stages.saturation.report import plan_part
 from stages.saturation.settings import Registered, Saturation
 from stages.saturation.shelves import Shelves
 from stages.saturation.show import plan, show
+from stages.saturation.tables import read_rows
 from stages.saturation.words import need, remedies
 from stages.shared.errors import UserError
 from stages.shared.measures import book_gains
@@ -205,6 +206,8 @@ def test_the_stage_writes_the_same_bytes_twice(project: Path) -> None:
         "saturation.json",
         "curve.csv",
         "scores.csv",
+        "phases.csv",
+        "poll.csv",
         "curve.svg",
         "ltm_layers_of_saturation.md",
     } <= set(first)
@@ -218,6 +221,14 @@ def test_the_summary_is_flat_and_counts_every_book(project: Path) -> None:
     assert row["verdict"] == "not decided" and row["n_star"] is None
     assert row["prediction_low"] < row["prediction"] < row["prediction_high"]
     assert row["beats_other_prose"] is True
+
+
+def test_phases_stand_beside_the_hypothesis_in_a_table(project: Path) -> None:
+    stage.main()
+    rows = [row for row in read_rows(Path("metrics/phases.csv")) if row["score"] == "prediction"]
+    assert (rows[0]["start"], rows[-1]["end"]) == ("10.0", "30.0")
+    assert all(float(row["slope_low"]) <= float(row["slope"]) <= float(row["slope_high"]) for row in rows)
+    assert {row["hypothesis"] for row in rows} == {"30.1"}  # 100 points in 3.32 doublings
 
 
 def test_the_report_names_verdict_reasons_and_gaps(project: Path) -> None:

@@ -23,7 +23,7 @@ from stages.saturation.noise import (
 from stages.saturation.phases import find_phases
 from stages.saturation.proof.synthetic import wander
 from stages.saturation.verdict import grid_of, interpolated, settled, understanding
-from stages.shared.hypothesis import hypothesis
+from stages.shared.hypothesis import hypothesis, hypothesis_slope
 
 RUNGS = np.array([10, 20, 50, 100, 200, 400, 700, 1000, 1700, 3000, 5500, 10000], dtype=float)
 AT = np.array([10.0, 30.0, 500.0, 10000.0])
@@ -202,6 +202,8 @@ def test_the_hypothesis_is_given_between_its_own_sizes_only() -> None:
         None,
     ]
     assert hypothesis(31.6227766) == pytest.approx((150, 150))
+    assert hypothesis_slope(3000, 10000) == pytest.approx((10 / np.log2(10 / 3), 20 / np.log2(10 / 3)))
+    assert hypothesis_slope(5, 10) is None
 
 
 def test_claims_of_the_law_are_weighed_with_their_intervals() -> None:

@@ -13,6 +13,7 @@ from stages.saturation.proof.synthetic import Study, items_table
 from stages.saturation.settings import Saturation
 from stages.saturation.shelves import Shelves, read_shelves
 from stages.saturation.states import comparer
+from stages.saturation.tables import poll_rows, read_rows, write_rows
 from stages.saturation.verdict import Bound
 from stages.shared.errors import UserError
 
@@ -62,6 +63,15 @@ def test_without_disjoint_draws_there_is_no_poll_curve() -> None:
 def test_without_a_second_init_nothing_is_the_same() -> None:
     one = Bound(0.1, 0.0, 0.2)
     assert same_from([PollPoint(5, 1, one, one, None, None, None)]) is None
+
+
+def test_the_poll_curve_is_a_table_too(tmp_path: Path) -> None:
+    one, same = Bound(0.1, 0.08, 0.12), Bound(0.02, 0.01, 0.03)
+    write_rows(tmp_path / "poll.csv", poll_rows([PollPoint(5, 1, one, one, None, None, same)]))
+    row = read_rows(tmp_path / "poll.csv")[0]
+    assert (row["books"], row["divergence_low"], row["init_divergence"], row["excess"]) == ("5", "0.08", "", "0.02")
+    write_rows(tmp_path / "poll.csv", poll_rows([]))
+    assert read_rows(tmp_path / "poll.csv") == []
 
 
 def test_shelves_are_read_with_their_draws(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shel
         data/scenes/accounts.csv, data/validate/accounts.csv, metrics/bookmap.json,
         params.yaml (saturation, probe.language)
 Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
-        metrics/overturns.csv,
+        metrics/phases.csv, metrics/poll.csv, metrics/overturns.csv,
         metrics/curve.svg, metrics/divergence.svg, metrics/coverage.svg, metrics/poll.svg, metrics/overturns.svg,
         metrics/ltm_layers_of_saturation.md, and in Russian metrics/ltm_layers_of_saturation.ru.md
 Run     python -m stages.saturation
@@ -30,7 +30,16 @@ from stages.saturation.settings import Saturation
 from stages.saturation.shelves import read_shelves
 from stages.saturation.show import REPORTS, plan, show
 from stages.saturation.states import comparer, stepper
-from stages.saturation.tables import corpus_rows, curve_rows, overturn_rows, score_rows, summary, write_rows
+from stages.saturation.tables import (
+    corpus_rows,
+    curve_rows,
+    overturn_rows,
+    phase_rows,
+    poll_rows,
+    score_rows,
+    summary,
+    write_rows,
+)
 from stages.shared.accounts import read_fates
 from stages.shared.errors import UserError, run
 from stages.shared.params import load_params, read_params
@@ -82,9 +91,11 @@ def main() -> None:
     fates = read_fates()
     METRICS.mkdir(exist_ok=True)
     write_json(METRICS / "saturation.json", summary(analysis, fates, findings.overturns))
-    write_rows(METRICS / "curve.csv", curve_rows(analysis))
+    write_rows(METRICS / "curve.csv", curve_rows(analysis, findings))
     write_rows(METRICS / "scores.csv", score_rows(findings.breakdown))
     write_rows(METRICS / "coverage.csv", corpus_rows(findings))
+    write_rows(METRICS / "phases.csv", phase_rows(findings.phases))
+    write_rows(METRICS / "poll.csv", poll_rows(findings.poll))
     write_rows(METRICS / "overturns.csv", overturn_rows(findings.overturns))
     for language, name in REPORTS.items():
         (METRICS / name).write_text(report(analysis, fates, findings, Speaker(language)), encoding="utf-8")

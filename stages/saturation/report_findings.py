@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from stages.saturation.analysis import UNDERSTOOD, Analysis
 from stages.saturation.findings import Findings, gain_shares
 from stages.saturation.law import Claim
@@ -12,7 +10,7 @@ from stages.saturation.phrases import Speaker
 from stages.saturation.poll import same_from
 from stages.saturation.verdict import Bound
 from stages.saturation.words import between
-from stages.shared.hypothesis import BOOKS, hypothesis
+from stages.shared.hypothesis import BOOKS, hypothesis, hypothesis_slope
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -73,11 +71,10 @@ def bend(one: Bound) -> str:
 
 def law_slope(one: Phase, say: Speaker) -> str:
     """Points per doubling of the hypothesis between the phase's ends."""
-    start, end = hypothesis(one.start.value), hypothesis(one.end.value)
-    if start is None or end is None:
+    found = hypothesis_slope(one.start.value, one.end.value)
+    if found is None:
         return say("nothing said")
-    doublings = np.log2(one.end.value / one.start.value)
-    low, high = (f"{(value - start[0]) / doublings:.1f}" for value in end)
+    low, high = (f"{value:.1f}" for value in found)
     return low if low == high else f"{low}-{high}"
 
 

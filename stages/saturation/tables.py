@@ -1,7 +1,7 @@
 """The numbers people compare: the flat summary, the curve and all arms as CSV."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.breakdown import Breakdown
-from stages.saturation.findings import Findings
+from stages.saturation.findings import Findings, gain_shares
 from stages.saturation.overturns import Overturns
+from stages.saturation.phases import Phase
+from stages.saturation.poll import PollPoint
 from stages.saturation.verdict import Bound
 from stages.shared.accounts import Fates
-from stages.shared.hypothesis import hypothesis
+from stages.shared.hypothesis import hypothesis, hypothesis_slope
 from stages.shared.measures import MEASURES
 
 Row = dict[str, Any]
@@ -74,10 +76,10 @@ def measured_columns(scored: Scored, place: int, name: str) -> Row:
     return row
 
 
-def curve_rows(analysis: Analysis) -> list[Row]:
+def curve_rows(analysis: Analysis, findings: Findings) -> list[Row]:
     """metrics/curve.csv: a row for each rung of the primary order and arm, controls in columns beside."""
     order, arm = analysis.settings.order, analysis.settings.arm
-    cube = analysis.primary.cube
+    cube, shares = analysis.primary.cube, gain_shares(analysis)
     rows = []
     for place, books in enumerate(cube.rungs):
         row = rung_row(analysis, order, arm, books)
@@ -89,6 +91,8 @@ def curve_rows(analysis: Analysis) -> list[Row]:
         points = hypothesis(books)
         row |= {"hypothesis": points[0] if points else None, "hypothesis_high": points[1] if points else None}
         row = {name: rounded(value, 1) if name.startswith("hyp") else value for name, value in row.items()}
+        row["coverage"] = rounded(findings.covered[books][1]) if books in findings.covered else None
+        row |= triple("gain_share", shares[place] if shares else None)
         rows.append(
             {"books": books, "used_for_verdict": bool(cube.used[place]), "all_books": books == cube.shelf, **row}
         )
@@ -147,9 +151,42 @@ def overturn_rows(overturns: Overturns | None) -> list[Row]:
     return rows
 
 
+def phase_rows(found: Mapping[tuple[str, str], Sequence[Phase]]) -> list[Row]:
+    """metrics/phases.csv: a row for each straight stretch of a curve, the hypothesis over the same books beside it."""
+    return [
+        {"score": measure, "order": order, **phase_row(one), "unit": MEASURES[measure].unit}
+        for (measure, order), phases in found.items()
+        for one in phases
+    ]
+
+
+def phase_row(one: Phase) -> Row:
+    """One stretch: its ends in books, gain and points per doubling, points per doubling of the hypothesis."""
+    row = triple("start", one.start, 0) | triple("end", one.end, 0) | triple("slope", one.slope, 5)
+    law = hypothesis_slope(one.start.value, one.end.value) or (None, None)
+    row |= triple("points", one.points, 1)
+    return row | {"hypothesis": rounded(law[0], 1), "hypothesis_high": rounded(law[1], 1)}
+
+
+def poll_rows(points: Sequence[PollPoint]) -> list[Row]:
+    """metrics/poll.csv: a row for each rung that disjoint draws were read at, two inits of the same books beside."""
+    return [
+        {"books": one.books, "pairs": one.pairs}
+        | triple("divergence", one.divergence)
+        | triple("correlation", one.correlation)
+        | triple("init_divergence", one.init_divergence)
+        | triple("init_correlation", one.init_correlation)
+        | triple("excess", one.excess)
+        for one in points
+    ]
+
+
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as CSV; columns in order of first appearance, None as an empty field."""
+    """Write rows as CSV; columns in order of first appearance, None as an empty field; no row, an empty file."""
     rows = list(rows)
+    if not rows:
+        path.write_text("", encoding="utf-8")
+        return
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, names, lineterminator="\n")

@@ -16,3 +16,15 @@ def hypothesis(books: float) -> tuple[float, float] | None:
         return None
     place = np.log(books)
     return float(np.interp(place, np.log(BOOKS), LOW)), float(np.interp(place, np.log(BOOKS), HIGH))
+
+
+def hypothesis_slope(start: float, end: float) -> tuple[float, float] | None:
+    """Lower and upper points per doubling of the books between two sizes; None outside the hypothesis.
+
+    Example: hypothesis_slope(10, 100) -> (30.1, 30.1), since 100 points come in 3.32 doublings
+    """
+    first, last = hypothesis(start), hypothesis(end)
+    if first is None or last is None:
+        return None
+    doublings = np.log2(end / start)
+    return float((last[0] - first[0]) / doublings), float((last[1] - first[0]) / doublings)
