@@ -1,4 +1,5 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
+# make page   everything on one page that needs no network, data/page/index.html
 # make test   install, run the tests
 # make bench  speed, memory and agreement beside the tools people would otherwise use
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
@@ -14,12 +15,15 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check verdict study prove prove-scenes bench fuzz
+.PHONY: demo page test check verdict study prove prove-scenes bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
 	dvc repro
 	@python -m stages.saturation --show
+
+page: .venv/ready
+	@python -m stages.page
 
 test: .venv/peers
 	python -m pytest

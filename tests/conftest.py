@@ -18,6 +18,8 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 ROOT = Path(__file__).parent.parent
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+collect_ignore = [] if BROWSER else ["test_page_browser.py"]  # without a browser the page is held by test_page.py alone
 SUBJECTS = (
     "the river|the judge|a quiet mind|the old city|every law|the garden|a promise|the mirror|the sea|memory".split("|")
 )
@@ -30,6 +32,11 @@ TURNS = (
         "|"
     )
 )
+
+
+def pytest_report_header() -> str:
+    """Say which browser opens the page."""
+    return f"browser: {BROWSER or 'none; tests/test_page_browser.py is left out'}"
 
 
 def prose(seed: int, paragraphs: int, sentences: int = 6) -> list[str]:

@@ -1,0 +1,1 @@
+"""The page that people open: the verdict, its curves, the books and every scene in one HTML file."""
