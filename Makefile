@@ -63,6 +63,7 @@ bench: .venv/peers
 	python -m benchmarks.fidelity
 	python -m benchmarks.scenes
 	python -m benchmarks.gate
+	python -m benchmarks.page
 	python -m benchmarks.library
 	@python -m benchmarks.table
 

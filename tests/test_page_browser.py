@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import stages.page.__main__ as stage
+from benchmarks import parts
 from stages.validate.curation import Decision, read_decisions
-from tests.conftest import BROWSER, prose
-from tests.page_project import BOOKS, HOSTILE, digest, write_project
+from tests.conftest import BROWSER, ROOT, prose
+from tests.page_project import BOOKS, HOSTILE, digest, write_metrics, write_project
 
 MANY = {
     f"own-{number:04d}": (f"Book {number}", "An Author", "en", "fractal", "law", prose(number, 3, 1))
@@ -88,6 +89,13 @@ def test_search_finds_words_of_any_script_without_their_accents(page: Page, quer
     page.fill("#query", query)
     expect(page.locator("#count")).to_have_text(f"{len(found)} of 6 scenes")
     assert titles(page) == [BOOKS[name][0] for name in found]
+
+
+def test_what_was_searched_is_lit_in_the_text(page: Page, address: str) -> None:
+    go(page, f"{address}#q=OUVERTE+fenetre&scene=own-002-p0")
+    expect(page.locator("#scene blockquote")).to_have_text(BOOKS["own-002"][5][0])
+    lit = "() => [...CSS.highlights.get('found')].map(range => range.toString())"
+    assert page.locator("body").evaluate(lit)[:2] == ["fenêtre", "ouverte"]
 
 
 def test_filters_filter_and_stand_in_the_address(page: Page) -> None:
@@ -174,3 +182,12 @@ def test_a_long_list_keeps_only_what_is_in_sight(browser: Browser, tmp_path: Pat
     expect(page.locator("#scene h3")).to_have_text("Book 299")
     assert page.locator("#scene-list .row").count() < 40
     page.close()
+
+
+def test_the_benchmark_writes_opens_and_searches_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    write_metrics(tmp_path)
+    written = parts.run("benchmarks.page", "write", folder=str(tmp_path), scenes=9)
+    opened = parts.run("benchmarks.page", "browse", folder=str(tmp_path), words=written["words"])
+    assert 0 < opened["listed"] <= opened["ready"]

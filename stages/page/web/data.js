@@ -37,6 +37,27 @@ const unmarked = (sign) => (sign === "\u0671" ? "\u0627" : ""); // the alef that
 const PLAIN = /^[\x00-\x7f]*$/;
 const fold = (text) => (PLAIN.test(text) ? text : text.normalize("NFD").replace(MARKS, unmarked)).toLowerCase();
 
+// Where the words of a query stand in a text: pairs of start and end, in its own letters.
+function standing(text, words) {
+  const places = []; // of each letter of the folded text, where its own letter begins
+  let folded = "";
+  let at = 0;
+  for (const letter of text) {
+    const short = fold(letter);
+    for (let number = 0; number < short.length; number++) places.push(at);
+    folded += short;
+    at += letter.length;
+  }
+  places.push(text.length);
+  const found = [];
+  for (const word of words.filter(Boolean)) {
+    for (let start = folded.indexOf(word); start >= 0; start = folded.indexOf(word, start + word.length)) {
+      found.push([places[start], places[start + word.length]]);
+    }
+  }
+  return found.sort((one, other) => one[0] - other[0]);
+}
+
 // The words of a query, phrases in quotes kept whole, and the book that `book:ID` names.
 function wordsOf(query) {
   const found = [...query.matchAll(/"([^"]+)"|(\S+)/g)].map((match) => match[1] ?? match[2]);

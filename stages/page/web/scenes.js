@@ -28,14 +28,36 @@ function matching(index, folded, state) {
   );
 }
 
-function sceneRow(index, passages, scene) {
+// The words of the search are lit where the browser can; the text stays one text.
+function light(elements, words) {
+  if (!CSS.highlights) return;
+  const ranges = elements.flatMap(({ firstChild: text }) =>
+    standing(text?.data ?? "", words).map(([start, end]) => {
+      const range = new Range();
+      range.setStart(text, start);
+      range.setEnd(text, end);
+      return range;
+    }),
+  );
+  CSS.highlights.set("found", new Highlight(...ranges));
+}
+
+// The beginning of a passage, or what stands around the first word that was searched.
+function snippet(passage, words) {
+  const first = words.length ? (standing(passage, words)[0]?.[0] ?? 0) : 0;
+  if (first < 40) return passage.slice(0, 240);
+  const space = passage.indexOf(" ", first - 24) + 1;
+  return `… ${passage.slice(space > 0 && space <= first ? space : first - 12, first + 200)}`;
+}
+
+function sceneRow(index, passages, scene, words) {
   const book = index.bookOf(scene);
   const facts = [book.tier, book.category, book.language, index.kind[scene], index.quality[scene].toFixed(2)];
   if (index.state[scene] !== "read") facts.push(index.state[scene]);
   return [
     quoted("div", book.title, book.language, { class: "title" }),
     make("div", { class: "meta" }, facts.join(" · ")),
-    quoted("div", (passages[scene] ?? "").slice(0, 240), book.language, { class: "snippet" }),
+    quoted("div", snippet(passages[scene] ?? "", words), book.language, { class: "snippet" }),
   ];
 }
 
@@ -46,8 +68,9 @@ async function sceneBrowser() {
   const article = place("scene");
   let chosen = -1;
   let waiting = 0;
-  const list = listing(place("scene-list"), 82, (scene) => sceneRow(index, texts.passages, scene), choose);
+  const list = listing(place("scene-list"), 82, (scene) => sceneRow(index, texts.passages, scene, words()), choose);
 
+  const words = () => wordsOf(controls.q.value).words;
   const state = () => ({
     ...Object.fromEntries(FILTERS.map((key) => [key, controls[key].value.trim()])),
     scene: chosen < 0 ? "" : index.id[chosen],
@@ -56,6 +79,7 @@ async function sceneBrowser() {
   function filter() {
     const found = matching(index, texts.folded, state());
     list.set(found, chosen);
+    light([...article.querySelectorAll(".passage")], words());
     place("count").textContent = `${counted(found.length)} of ${counted(index.id.length)} scenes`;
   }
 
@@ -77,6 +101,7 @@ async function sceneBrowser() {
     const one = { ...details, id, book, place: at, kind, quality, density, state: index.state[scene], lost };
     article.replaceChildren(...sceneParts(one));
     article.scrollTop = 0;
+    light([...article.querySelectorAll(".passage")], words());
   }
 
   // Takes filters and scene from the address; a choice that is not there is no filter.
