@@ -113,3 +113,13 @@ def new_project(folder: Path, params: dict[str, Any]) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run(folder, "dvc", "init", "--no-scm", "-q")
     return folder
+
+
+@pytest.fixture(scope="session")
+def study(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study; copy it to change it."""
+    from study import make_study
+
+    folder = tmp_path_factory.mktemp("finished")
+    make_study(tiny_base, folder)
+    return folder

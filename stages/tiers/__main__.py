@@ -1,10 +1,10 @@
 """Plan every reading: orders, draws, nested rungs and arms, and the texts each book is read in.
 
 Reads   data/shelf.csv, data/extract/, data/validate/scenes.jsonl, data/probe/, data/base/tokenizer.json,
-        params.yaml (tiers)
+        data/catalogue/sample.yaml, params.yaml (tiers)
 Writes  data/tiers/readings.csv, data/tiers/orders/*.csv, data/tiers/{core,orbit,fractal}.jsonl,
         data/tiers/controls/<arm>.jsonl (half_books and quarter_books: <reading>.jsonl), data/tiers/accounts.csv,
-        data/ltm_seed_100.yaml
+        data/tiers/{README.md,books.csv,completion.jsonl,chat.jsonl} (the card; TRL's forms), data/ltm_seed_100.yaml
 Run     python -m stages.tiers
 """
 
@@ -20,13 +20,13 @@ from stages.shared.params import load_params
 from stages.shared.records import TIERS, Account, ShelfBook, read_csv, write_csv
 from stages.shared.scenefile import Scene, accepted_scenes
 from stages.shared.sketches import FILE, read_sketches
-from stages.tiers import arms, breadth, held, readings, seed
+from stages.tiers import arms, breadth, dataset, held, readings, seed
 from stages.tiers.settings import TiersParams, check
 
 SHELF, TEXTS, SCENES = Path("data/shelf.csv"), Path("data/extract"), Path("data/validate/scenes.jsonl")
 PROBE, BASE = Path("data/probe"), Path("data/base")
 OUT, SEED_100 = Path("data/tiers"), Path("data/ltm_seed_100.yaml")
-LOCK = Path("requirements.lock")
+LOCK, SAMPLE = Path("requirements.lock"), Path("data/catalogue/sample.yaml")
 
 
 def write_texts(path: Path, texts: Iterable[arms.Text]) -> None:
@@ -75,6 +75,16 @@ def accounts(shelf: Iterable[ShelfBook], reasons: dict[str, str], with_scenes: I
     ]
 
 
+def write_card(
+    books: Sequence[ShelfBook], scenes: Mapping[str, Sequence[Scene]], texts: Mapping[str, Sequence[arms.Text]]
+) -> None:
+    """Write books.csv, the forms that TRL trains on, and the card that says what lies in the folder."""
+    rows = dataset.read_books(books, texts, dataset.read_rights(SAMPLE))
+    write_csv(OUT / "books.csv", dataset.ReadBook, rows)
+    chosen = (pair for book in books for pair in dataset.completions(scenes[book.book_id], texts[book.book_id]))
+    dataset.write_dataset(OUT, rows, list(chosen))
+
+
 def main() -> None:
     params = load_params(TiersParams, "tiers")
     check(params)
@@ -100,6 +110,7 @@ def main() -> None:
     supply = breadth.Supply(scenes, texts, params.forms, TEXTS, (low, high), params.seed, measure, items.repeated_by)
     write_controls(rows, supply)
     write_csv(OUT / "accounts.csv", Account, accounts(shelf, reasons, scenes))
+    write_card(books, scenes, texts)
     seeds = seed.seed_100({b.book_id: scenes[b.book_id] for b in books}, [b.book_id for b in shelf])
     seed.write_seed(SEED_100, seeds)
     tokens = sum(one.tokens for book in texts.values() for one in book)
