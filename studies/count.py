@@ -8,28 +8,32 @@ from typing import Any
 
 RATE = 300  # text tokens trained a second, on two threads with bfloat16 (`make bench`)
 CELL = 30  # seconds for the scores of a cell on 12,000 probe tokens, on the same machine
+POINT = 3  # seconds for a point of a trajectory
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Readings, cells and text tokens; `minutes` of training and scoring at RATE and CELL."""
+    """Readings, cells, trunks of trajectories with their points, and text tokens, those of the trunks included."""
 
     books: int
     readings: int
     cells: int
+    trunks: int
+    points: int
     training_tokens: int
 
     @property
     def minutes(self) -> float:
-        """Of training and scoring alone."""
-        return (self.training_tokens / RATE + CELL * (self.cells + 1)) / 60
+        """Of training and scoring alone, at RATE, CELL and POINT."""
+        return (self.training_tokens / RATE + CELL * (self.cells + 1) + POINT * self.points) / 60
 
     @property
     def told(self) -> str:
         """All of it in a line."""
-        work = f"{self.readings} readings, {self.cells} cells, {self.training_tokens:,} tokens to train"
-        rates = f"{RATE} tokens a second and {CELL} seconds a cell"
-        return f"studies: {self.books} books to read, {work}; {self.minutes:.0f} minutes of both at {rates}"
+        read = f"{self.books} books to read, {self.readings} readings, {self.cells} cells"
+        work = f"{self.trunks} trunks with {self.points} points, {self.training_tokens:,} tokens to train"
+        rates = f"{RATE} tokens a second, {CELL} seconds a cell and {POINT} a point"
+        return f"studies: {read}, {work}; {self.minutes:.0f} minutes at {rates}"
 
 
 def tokens_of(folder: Path) -> dict[str, int]:
@@ -45,6 +49,8 @@ def tokens_of(folder: Path) -> dict[str, int]:
 def count(folder: Path, params: dict[str, Any]) -> Cost:
     """Count the readings of data/tiers: the trunk up to the largest rung, and a cool-down at each."""
     tokens, cells, trained, readings = tokens_of(folder), 0, 0.0, 0
+    followed = params["train"]["trajectory"]
+    trunks = followed["inits"] + followed["nulls"] if followed["reading"] else 0
     with (folder / "readings.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     for row in rows:
@@ -56,4 +62,7 @@ def count(folder: Path, params: dict[str, Any]) -> Cost:
         cooled = params["train"]["cooldown"] * sum(sum(sizes[:rung]) for rung in rungs)
         readings, cells = readings + inits, cells + inits * len(rungs)
         trained += inits * (sum(sizes[: rungs[-1]]) + cooled)
-    return Cost(len(tokens), readings, cells, round(trained))
+        if row["reading"] == followed["reading"]:
+            trained += trunks * sum(sizes[: followed["books"]])
+    points = trunks * (followed["books"] // followed["every"])
+    return Cost(len(tokens), readings, cells, trunks, points, round(trained))
