@@ -182,12 +182,9 @@ def poll_rows(points: Sequence[PollPoint]) -> list[Row]:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as CSV; columns in order of first appearance, None as an empty field; no row, an empty file."""
+    """Write rows as CSV; columns in order of first appearance, None as an empty field; no row, a header alone."""
     rows = list(rows)
-    if not rows:
-        path.write_text("", encoding="utf-8")
-        return
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = list(dict.fromkeys(name for row in rows for name in row)) or ["books"]
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
