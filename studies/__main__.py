@@ -2,9 +2,11 @@
 
 Reads   studies/<name>/plan.yaml, books.csv, probe_pool.csv (all committed); a folder of EPUB, PDF and text files
 Writes  studies/<name>/: params.yaml as they were run, metrics/ with plots and reports, readings.csv, lock.yaml,
-        run.json, variants.csv; the first time, before any reading, books.csv and probe_pool.csv, to be committed
+        run.json, variants.csv, variants.md; the first time, before any reading, books.csv and probe_pool.csv, to be
+        committed
 Run     make study NAME=english LIBRARY=~/books              (again after a kill: it goes on where it was)
         make study NAME=english LIBRARY=~/books COUNT=1      what it costs, before anything is trained
+        make study NAME=forms LIBRARY=~/books ONLY=qa        one of its variants; main is the study itself
         make study NAME=english LIBRARY=~/books SET='tiers.draws=2 train.rank=4'     with departures, which are told
 """
 
@@ -20,7 +22,7 @@ import yaml
 from benchmarks.rows import machine
 from stages.shared.errors import UserError, run
 from stages.shared.records import ShelfBook, read_csv
-from studies import books, count, results
+from studies import books, count, results, variants
 from studies import plan as plans
 from studies.plan import Params, Plan
 from studies.workspace import Workspace, open_workspace
@@ -98,6 +100,14 @@ def run_params(workspace: Workspace, params: Params, log: results.Log, variant: 
         log.add(variant, plans.git("rev-parse", "HEAD")[:12], time.monotonic() - start, machine())
 
 
+def chosen_variants(plan: Plan, only: str | None) -> list[str]:
+    """What is run: the study itself, then its variants, or the one that is asked for."""
+    there = [variants.MAIN, *plan.variants]
+    if only is not None and only not in there:
+        raise UserError(f"ONLY is {only!r}; the study has {', '.join(there)}")
+    return there if only is None else [only]
+
+
 def ask() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m studies", description="Run a study as its committed plan says.")
@@ -118,11 +128,12 @@ def main() -> None:
     committed = plans.commit_of(folder / "plan.yaml")
     plan, workspace = plan_at("HEAD", folder / "plan.yaml"), open_workspace(asked.name)
     library = asked.library.expanduser().absolute()
-    if not (folder / "books.csv").exists():
-        return list_books(workspace, plan, library, folder)
+    lists = STUDIES / (plan.books_of or asked.name)
+    if not (lists / "books.csv").exists():
+        return list_books(workspace, plan, library, lists)
     for name in ("books.csv", POOL.name):
-        plans.commit_of(folder / name)
-    told = bring_books(workspace, folder, library, asked.without_missing)
+        plans.commit_of(lists / name)
+    told = bring_books(workspace, lists, library, asked.without_missing)
     log = results.Log.read(folder / results.RUN)
     params = plans.merged(params_at("HEAD", plan), plans.with_settings({}, asked.set))
     if asked.count:
@@ -132,9 +143,16 @@ def main() -> None:
     registered = log.register(committed)
     first = plan_at(registered, folder / "plan.yaml")
     told += plans.departures(params_at(registered, first), params)
-    if asked.only in (None, "main"):
-        run_params(workspace, with_plan(params, asked.name, registered, told), log, "main")
-        results.collect(workspace, params, folder)
+    for name in chosen_variants(plan, asked.only):
+        over = plan.variants.get(name, {})
+        found = plans.merged(params, over)
+        told_here = [*told, *plans.departures({"variant": first.variants.get(name, {})}, {"variant": over})]
+        run_params(workspace, with_plan(found, asked.name, registered, told_here), log, name)
+        if name == variants.MAIN:
+            results.collect(workspace, found, folder)
+        if plan.variants:
+            variants.take_scores(workspace.folder, name, folder / "variants.csv")
+            variants.write_table(folder / "variants.csv", folder / "variants.md")
 
 
 if __name__ == "__main__":

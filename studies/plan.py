@@ -38,6 +38,7 @@ class Plan(Section):
     """studies/<name>/plan.yaml."""
 
     question: str
+    books_of: str | None = None  # another study, whose books and pool these are
     held_out: int = Field(ge=8)  # books of the pool from which probe.books are chosen
     exclusions: Exclusions
     estimate: Estimate | None

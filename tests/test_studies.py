@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run
-from test_pipeline import small_params, write_epub
+from study import small_params, write_epub
 
 from stages.shared.errors import UserError
 from stages.shared.records import ShelfBook
@@ -34,7 +34,7 @@ PLAN: dict[str, Any] = {
         },
         "saturation": {"order": "tiered"},
     },
-    "variants": {"wide": {"train": {"rank": 3}}},
+    "variants": {"wide": {"train": {"rank": 3, "trajectory": {"reading": None}}}},
 }
 
 
@@ -110,6 +110,16 @@ def test_overturns_are_looked_for_beside_a_null_that_was_trained(project: Path) 
     assert "followed to 5 books, from 3 seeds, a point every 1 books" in report and "19 trunks really trained" in report
 
 
+def test_a_variant_stands_beside_the_study_with_its_tokens(project: Path) -> None:
+    rows = pd.read_csv(project / "studies/mini/variants.csv")
+    assert set(rows["variant"]) == {"main", "wide"} and (rows["by"] == "all").all() and (rows["tokens"] > 0).all()
+    gains = rows[rows["measure"] == "prediction"].set_index("variant")["gain"]
+    assert gains["main"] != gains["wide"]
+    table = (project / "studies/mini/variants.md").read_text()
+    assert "| wide | tiered | real | 3 |" in table and "Of 6 intervals" in table
+    assert "main, wide" in refused(project, "--only", "narrow")
+
+
 def test_the_project_s_own_pipeline_is_as_it_was(project: Path) -> None:
     assert not (project / "dvc.lock").exists() and not (project / "metrics").exists()
     assert not list((project / "data/library").iterdir())
@@ -119,7 +129,7 @@ def test_a_second_run_trains_nothing_and_gives_the_same_report(project: Path) ->
     report = project / "studies/mini/metrics/ltm_layers_of_saturation.md"
     before = report.read_bytes()
     told = study(project, "--only", "main")
-    assert "Running stage" not in told and report.read_bytes() == before
+    assert "> python -m stages.train" not in told and report.read_bytes() == before
 
 
 def test_a_departure_is_told(project: Path) -> None:
