@@ -183,3 +183,41 @@ def test_every_number_of_the_group_table_has_its_interval(language: str) -> None
     items["tier"] = np.where(items["book_id"] < "probe-003", "core", "orbit")
     lines = [line for line in report_on(items, language).splitlines() if line.count(" | ") == 5 and "| en |" in line]
     assert len(lines) == 3 and all("[" in line.split(" | ")[4] for line in lines)
+
+
+def test_what_an_order_adds_at_equal_size_is_told_apart_from_the_size() -> None:
+    more = Study(lambda n: REAL.truth(n) + 0.02 * (n >= 20), (20, 40), 40, draws=2, probe_books=8, order="shuffled")
+    found = {one.rung: one.difference for one in analyse(table(REAL, more), SETTINGS, "en").orders}
+    assert set(found) == {20, 40}
+    assert all(one.low <= 0.02 <= one.high for one in found.values())
+    text = report_on(table(REAL, more))
+    assert "## What the order does, and what the number of books" in text and "| prediction gain | `shuffled`" in text
+
+
+def test_an_order_whose_draws_share_their_books_borrows_the_noise_of_the_primary_one() -> None:
+    books = tuple(f"b{number}" for number in range(100))
+    other = dataclasses.replace(REAL, order="shuffled")
+    shelves = Shelves(
+        {
+            (order, draw): books[:: (-1) ** (draw * (order == "tiered"))]
+            for order in ("tiered", "shuffled")
+            for draw in (0, 1)
+        }
+    )
+    found = analyse(table(REAL, other), SETTINGS, "en", shelves).orders
+    assert found and all(one.borrowed for one in found)
+
+
+def test_a_control_is_held_against_books_at_every_rung_that_both_read() -> None:
+    half = dataclasses.replace(REAL, arm="half_books", draws=1, rungs=(20, 40))
+    assert [(one.control, one.rung) for one in analyse(table(REAL, half), SETTINGS, "en").contrasts] == [
+        ("half_books", 20),
+        ("half_books", 40),
+    ]
+
+
+def test_books_known_by_heart_have_their_own_column_at_every_rung() -> None:
+    runs = {f"probe-{number:03d}": [LONG_RUN if number < 3 else 1] for number in range(8)}
+    text = report_on(with_runs(table(REAL), runs))
+    assert "## Books that the base knows, and others" in text and "known by heart (3)" in text
+    assert "Books that the base knows" not in report_on(with_runs(table(REAL), {name: [1] for name in runs}))

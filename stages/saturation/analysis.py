@@ -56,6 +56,21 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class OrderContrast:
+    """Another order minus the primary one, real arms both, at one rung.
+
+    `borrowed`: the draws of the other order share most of their books there, so the noise of the primary one's stands
+    in for theirs.
+    """
+
+    measure: str
+    order: str
+    rung: int
+    difference: Bound
+    borrowed: bool
+
+
+@dataclass(frozen=True)
 class Analysis:
     """Everything the report, tables and plots show."""
 
@@ -65,6 +80,7 @@ class Analysis:
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
     authors: int
+    orders: tuple[OrderContrast, ...] = ()
 
     def get(self, measure: str) -> Scored | None:
         """The curve of `measure` along the primary order and arm."""
@@ -110,6 +126,7 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
         tuple(contrasts(scored, headline, settings)),
         tuple(verdicts),
         authors,
+        tuple(order_contrasts(scored, headline, settings)),
     )
 
 
@@ -162,26 +179,51 @@ def score(cube: Cube, resample: Resample, settings: Saturation, lender: Scored |
 
 
 def contrasts(scored: dict[Key, Scored], books: pd.DataFrame, settings: Saturation) -> list[Contrast]:
-    """The real arm minus every control at the largest rung that both were read at, for each score."""
+    """The real arm minus every control at the rungs that both were read at, ascending, for each score."""
     found = []
     for (measure, order, arm), control in scored.items():
         if order != settings.order or arm == settings.arm or measure not in (*UNDERSTOOD, "order"):
             continue
         real = scored[measure, order, settings.arm]
-        if shared := sorted(set(real.cube.rungs) & set(control.cube.rungs)):
-            found.append(contrast(real, control, shared[-1], resample_of(books, measure, settings), settings))
+        resample = resample_of(books, measure, settings)
+        for rung in sorted(set(real.cube.rungs) & set(control.cube.rungs)):
+            total, value = difference(real, control, rung, resample, settings)
+            between = bound(total, value, settings.interval)
+            found.append(Contrast(measure, arm, rung, between, judging.is_positive(total)))
     return found
 
 
-def contrast(real: Scored, control: Scored, rung: int, resample: Resample, settings: Saturation) -> Contrast:
-    """Draws of the arms are independent; probe books are the same, so their noise is that of the difference."""
+def order_contrasts(scored: dict[Key, Scored], books: pd.DataFrame, settings: Saturation) -> list[OrderContrast]:
+    """Every other order minus the primary one at the rungs that both were read at: what the order does."""
+    found = []
+    for (measure, order, arm), other in scored.items():
+        if order == settings.order or arm != settings.arm or measure not in (*UNDERSTOOD, "order"):
+            continue
+        primary = scored[measure, settings.order, settings.arm]
+        borrowed = other.borrowed or other.noise.pooled_above_half
+        if borrowed:
+            noise = dataclasses.replace(other.noise, posterior=primary.noise.posterior, draw=primary.noise.draw)
+            other = dataclasses.replace(other, noise=noise)
+        resample = resample_of(books, measure, settings)
+        for rung in sorted(set(primary.cube.rungs) & set(other.cube.rungs)):
+            total, value = difference(other, primary, rung, resample, settings)
+            found.append(OrderContrast(measure, order, rung, bound(total, value, settings.interval), borrowed))
+    return found
+
+
+def difference(
+    one: Scored, other: Scored, rung: int, resample: Resample, settings: Saturation
+) -> tuple[np.ndarray, float]:
+    """Samples of one minus other at a rung, and its value.
+
+    Draws of the two are independent; probe books are the same, so their noise is that of the difference.
+    """
     total, value = np.zeros(settings.samples), 0.0
-    for sign, arm in ((1, real), (-1, control)):
+    for sign, arm in ((1, one), (-1, other)):
         place = arm.cube.rungs.index(rung)
         noise = dataclasses.replace(arm.noise, shrink=np.eye(len(arm.cube.rungs)))
         name = (arm.cube.measure, arm.cube.order, arm.cube.arm, "contrast")
         draws = draw_samples(arm.cube, noise, settings.samples, stream(settings.seed, *name))
         total += sign * (arm.cube.curve[place] + books_samples(arm.cube, noise, resample)[:, place] + draws[:, place])
         value += sign * arm.cube.curve[place]
-    difference = bound(total, value, settings.interval)
-    return Contrast(real.cube.measure, control.cube.arm, rung, difference, judging.is_positive(total))
+    return total, value

@@ -5,6 +5,7 @@ import numpy as np
 from stages.saturation.analysis import UNDERSTOOD, Analysis, Scored
 from stages.saturation.findings import Findings
 from stages.saturation.phrases import Speaker
+from stages.saturation.report_attribution import familiar_part, order_part
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
 from stages.saturation.report_groups import group_part, memory_part
 from stages.saturation.report_overturns import overturn_part
@@ -25,6 +26,8 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
         read_part(analysis, fates, say),
         moved_part(analysis, say),
         control_part(analysis, say),
+        order_part(analysis, say),
+        familiar_part(analysis, findings.breakdown, say),
         group_part(analysis, findings.breakdown, say),
         phase_part(analysis, findings, say),
         threshold_part(analysis, say),
