@@ -15,7 +15,7 @@ from stages.shared.passages import byte_lengths
 from stages.shared.records import TIERS, Paragraph, ShelfBook, write_paragraphs
 from stages.shared.scenefile import Scene
 from stages.tiers import arms, breadth, held, orders, readings, settings
-from stages.tiers.__main__ import unwritten
+from stages.tiers.__main__ import unread, unwritten
 
 
 def shelf(count: int) -> list[ShelfBook]:
@@ -100,9 +100,9 @@ def test_other_prose_that_runs_out_is_told() -> None:
 
 def params_with(**changed: object) -> settings.TiersParams:
     params = settings.TiersParams(
-        seed=1, orders=["shuffled"], draws=2, disjoint=False, ladder=[10, 20], ladders={}, every=True, top_draws=None,
-        max_books=None, tokens_per_book=400, forms=["passage"], controls=[], control_draws=1, control_orders=[],
-        control_rungs=[], random_tokens=[10, 100],
+        seed=1, tiers=["core", "orbit", "fractal"], orders=["shuffled"], draws=2, disjoint=False, ladder=[10, 20],
+        ladders={}, every=True, top_draws=None, max_books=None, tokens_per_book=400, forms=["passage"], controls=[],
+        control_draws=1, control_orders=[], control_rungs=[], random_tokens=[10, 100],
     )  # fmt: skip
     return params.model_copy(update=changed)
 
@@ -114,6 +114,7 @@ def params_with(**changed: object) -> settings.TiersParams:
         ({"controls": ["silence"]}, "shuffled_words, other_prose, random_passages, half_books, quarter_books"),
         ({"ladder": [0, 10]}, "a rung is a number of books, at least 1"),
         ({"max_books": 3}, "below the smallest rung 10"),
+        ({"tiers": ["orbital"]}, "unknown 'orbital' in tiers; valid are core, orbit, fractal"),
         ({"ladders": {"tired": [10]}}, "tiers.ladders names the order 'tired'; tiers.orders are shuffled"),
         ({"control_orders": ["tiered"]}, "tiers.control_orders names the order 'tiered'"),
         ({"ladders": {"shuffled": []}}, "tiers.ladders has no rung for shuffled"),
@@ -403,3 +404,9 @@ def test_an_order_may_have_a_ladder_of_its_own() -> None:
 def test_controls_are_read_for_the_orders_that_are_named() -> None:
     named = {"orders": ["shuffled", "tiered"], "controls": ["other_prose"], "control_orders": ["shuffled"]}
     assert {row.order for row in rows_of(30, **named) if row.arm != "real"} == {"shuffled"}
+
+
+def test_a_phase_of_the_plan_reads_only_its_tiers_and_tells_the_others() -> None:
+    reasons = unread(shelf(6), ["core", "orbit"])
+    assert set(reasons) == {book.book_id for book in shelf(6) if book.tier == "fractal"}
+    assert set(reasons.values()) == {"tier fractal is not in tiers.tiers"}

@@ -65,6 +65,11 @@ def unwritten(scenes: Mapping[str, Sequence[Scene]], forms: Sequence[str]) -> di
     return {book_id: reason for book_id, own in scenes.items() if not any(scene.forms.keys() & forms for scene in own)}
 
 
+def unread(shelf: Iterable[ShelfBook], tiers: Sequence[str]) -> dict[str, str]:
+    """The books of the tiers that are not read, each with its reason."""
+    return {book.book_id: f"tier {book.tier} is not in tiers.tiers" for book in shelf if book.tier not in tiers}
+
+
 def accounts(shelf: Iterable[ShelfBook], reasons: dict[str, str], with_scenes: Iterable[str]) -> list[Account]:
     """What became of every book that has scenes or is held out."""
     known = {*with_scenes, *reasons}
@@ -92,7 +97,7 @@ def main() -> None:
     shelf, scenes = read_csv(SHELF, ShelfBook), accepted_scenes(SCENES)
     sketches = read_sketches(TEXTS / FILE)
     reasons, items = held.held_out(shelf, scenes, PROBE, sketches), held.read_items(PROBE)
-    reasons = unwritten(scenes, params.forms) | reasons
+    reasons = unread(shelf, params.tiers) | unwritten(scenes, params.forms) | reasons
     books = [book for book in shelf if book.book_id in scenes and book.book_id not in reasons]
     texts = {
         b.book_id: arms.real_texts(scenes[b.book_id], params.forms, params.tokens_per_book, measure) for b in books

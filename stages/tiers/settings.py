@@ -4,6 +4,7 @@ from pydantic import Field
 
 from stages.shared.errors import UserError
 from stages.shared.params import Section
+from stages.shared.records import TIERS
 from stages.shared.scenefile import FORMS
 from stages.tiers import arms, breadth
 
@@ -14,6 +15,7 @@ class TiersParams(Section):
     """Section `tiers` of params.yaml."""
 
     seed: int
+    tiers: list[str] = Field(min_length=1)
     orders: list[str] = Field(min_length=1)
     draws: int = Field(ge=1)
     disjoint: bool
@@ -33,7 +35,7 @@ class TiersParams(Section):
 
 def check(params: TiersParams) -> None:
     """Refuse unknown names and impossible ladders before any work."""
-    for name, valid in [(params.forms, FORMS), (params.controls, CONTROLS)]:
+    for name, valid in [(params.tiers, TIERS), (params.forms, FORMS), (params.controls, CONTROLS)]:
         if unknown := [one for one in name if one not in valid]:
             raise UserError(f"unknown {unknown[0]!r} in tiers; valid are {', '.join(valid)}")
     for key, named in (("ladders", list(params.ladders)), ("control_orders", params.control_orders)):
