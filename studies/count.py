@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.shared.records import TIERS
+
 RATE = 300  # text tokens trained a second, on two threads with bfloat16 (`make bench`)
 CELL = 30  # seconds for the scores of a cell on 12,000 probe tokens, on the same machine
 POINT = 3  # seconds for a point of a trajectory
@@ -39,8 +41,8 @@ class Cost:
 def tokens_of(folder: Path) -> dict[str, int]:
     """Tokens that the real arm reads of each book."""
     found: dict[str, int] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+    for tier in TIERS:
+        for line in (folder / f"{tier}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             found[row["book_id"]] = found.get(row["book_id"], 0) + row["tokens"]
     return found
