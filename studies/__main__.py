@@ -144,10 +144,10 @@ def main() -> None:
     first = plan_at(registered, folder / "plan.yaml")
     told += plans.departures(params_at(registered, first), params)
     for name in chosen_variants(plan, asked.only):
-        over = plan.variants.get(name, {})
+        over, planned = plan.variants.get(name, {}), first.variants.get(name, {})
         found = plans.merged(params, over)
-        told_here = [*told, *plans.departures({"variant": first.variants.get(name, {})}, {"variant": over})]
-        run_params(workspace, with_plan(found, asked.name, registered, told_here), log, name)
+        changed = [] if over == planned else [f"variant {name}: planned {planned or 'nothing'}, run {over}"]
+        run_params(workspace, with_plan(found, asked.name, registered, [*told, *changed]), log, name)
         if name == variants.MAIN:
             results.collect(workspace, found, folder)
         if plan.variants:

@@ -120,11 +120,14 @@ def flat(params: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]
 
 
 def departures(planned: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    """What was run otherwise than planned, one line a key; what changes no result is no departure.
+    """What was run otherwise than planned, one line a key.
+
+    What changes no result is no departure, nor is a key of params.yaml that was not there when the study was planned.
 
     Example: departures({"tiers": {"draws": 3}}, {"tiers": {"draws": 2}}) -> ["tiers.draws: planned 3, run 2"]
     """
     before, after = dict(flat(planned)), dict(flat(run))
-    names = [name for name in [*before, *(set(after) - set(before))] if not name.startswith(FREE)]
-    told = [(name, before.get(name, "nothing"), after.get(name, "nothing")) for name in sorted(set(names))]
+    there = {f"{section}.{key}" for section, keys in planned.items() if isinstance(keys, dict) for key in keys}
+    names = {name for name in {*before, *after} if not name.startswith(FREE) and ".".join(name.split(".")[:2]) in there}
+    told = [(name, before.get(name, "nothing"), after.get(name, "nothing")) for name in sorted(names)]
     return [f"{name}: planned {old}, run {new}" for name, old, new in told if old != new]

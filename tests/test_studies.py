@@ -175,6 +175,11 @@ def test_what_changes_no_result_is_no_departure() -> None:
     assert plan.departures(planned, run_) == ["train.rank: planned 8, run 4"]
 
 
+def test_a_key_that_came_after_the_plan_is_no_departure_and_a_language_of_the_probe_is() -> None:
+    planned, run_ = {"probe": {"books": {"en": 8}}}, {"probe": {"books": {"en": 8, "de": 3}, "new": 1}}
+    assert plan.departures(planned, run_) == ["probe.books.de: planned nothing, run 3"]
+
+
 def test_settings_of_the_command_line_are_read_as_yaml() -> None:
     assert plan.with_settings({}, "tiers.orders=[tiered] train.rank=4") == {
         "tiers": {"orders": ["tiered"]},
