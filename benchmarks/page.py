@@ -60,7 +60,7 @@ def write(folder: str, scenes: int) -> Answer:
     ]
     metrics = read_metrics(Path("metrics"))
     began = time.perf_counter()
-    html = render(Page(metrics, draw(metrics), rows, *pack(books)))
+    html = render(Page(metrics, draw(metrics), rows, *pack(books, {})))
     seconds = time.perf_counter() - began
     path = Path(folder, "index.html")
     path.write_text(html, encoding="utf-8")

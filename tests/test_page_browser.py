@@ -111,6 +111,8 @@ def test_a_shared_link_opens_its_scene_and_filter(page: Page, address: str) -> N
     expect(page.locator("#count")).to_have_text("1 of 6 scenes")
     expect(page.locator("#scene blockquote")).to_have_text("It turns.")
     expect(page.locator("#scene")).to_contain_text("questions above 92%")
+    go(page, f"{address}#scene=own-002-p0")
+    expect(page.locator("#scene .facts")).to_contain_text("held out for the probe")
 
 
 def test_hostile_text_is_shown_and_is_nothing_else(page: Page, address: str) -> None:

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT, help=f"where to write it; {OUT} by default")
     out = parser.parse_args().out
     metrics, library = read_metrics(METRICS), read_library()
-    index, blocks = pack(read_books())
+    index, blocks = pack(read_books(), {entry.book_id: entry.fate for entry in library})
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(Page(metrics, draw(metrics), library, index, blocks)), encoding="utf-8")
     print(f"page: {len(index.id):,} scenes and {len(library):,} books, {out.stat().st_size / 1e6:.1f} MB; open {out}")

@@ -26,6 +26,15 @@ class Entry:
     reason: str
     path: str
 
+    @property
+    def fate(self) -> str:
+        """What became of it, in words.
+
+        Example: "rejected: encrypted"
+        """
+        told = "held out for the probe" if self.status == "probe" else self.status
+        return f"{told}: {self.reason}" if self.reason else told
+
 
 def read_library() -> list[Entry]:
     """All books, those of the shelf first, then the rows of the bookmap that have no file here."""

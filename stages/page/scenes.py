@@ -20,7 +20,7 @@ DETAILS = ("reason", "tokens", "words", "bytes", "sha256", "scores", "features")
 
 @dataclass(frozen=True)
 class Shown:
-    """One scene as the page shows it: `state` is read, pinned, replaced, dropped or rejected, `why` says why not."""
+    """One scene as the page shows it: `state` is accepted, pinned, replaced, dropped or rejected; `why` it was lost."""
 
     book_id: str
     scene_id: str
@@ -86,7 +86,7 @@ def picked_scene(part: ScenePart, book_id: str, passed: Scene | None, reasons: M
     """A picked scene; one whose text a person replaced is shown with that text and the sha256 of the picked one."""
     why = "" if passed else reasons.get(part.id, "not among the accepted scenes")
     dropped = why.startswith("dropped by a person")
-    state = (passed.curated or "read") if passed else "dropped" if dropped else "rejected"
+    state = (passed.curated or "accepted") if passed else "dropped" if dropped else "rejected"
     forms = passed.forms if passed else part.forms.model_dump(exclude_none=True)
     first, last = part.place.paragraphs
     detail = {name: getattr(part, name) for name in DETAILS}
@@ -122,9 +122,9 @@ class Index:
     page: list[int | None] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
 
-    def add(self, shelf: Shelf) -> None:
-        """Append the scenes of a book."""
-        self.books.append(list(shelf.book.values()))
+    def add(self, shelf: Shelf, fate: str) -> None:
+        """Append the scenes of a book; `fate` says what became of the book itself."""
+        self.books.append([*shelf.book.values(), fate])
         for scene in shelf.scenes:
             self.book.append(len(self.books) - 1)
             self.id.append(scene.scene_id)
@@ -151,11 +151,11 @@ class Block:
             self.lost[shelf.book["book_id"]] = shelf.lost
 
 
-def pack(shelves: Iterable[Shelf]) -> tuple[Index, list[Block]]:
-    """The index of all scenes and their texts in blocks; the scenes of a book are in one block."""
+def pack(shelves: Iterable[Shelf], fates: Mapping[str, str]) -> tuple[Index, list[Block]]:
+    """The index of all scenes and their texts in blocks, `fates` by book; the scenes of a book are in one block."""
     index, blocks = Index(), [Block()]
     for shelf in shelves:
-        index.add(shelf)
+        index.add(shelf, fates.get(shelf.book["book_id"], ""))
         blocks[-1].add(shelf)
         if len(blocks[-1].scenes) >= BLOCK:
             blocks.append(Block())

@@ -9,7 +9,7 @@ function sceneParts(one) {
   const { book } = one;
   const facts = {
     place: make("span", {}, quoted("span", one.place.chapter, book.language), one.place.chapter ? ", " : "", one.place.at),
-    language: languageName(book.language), tier: book.tier, category: book.category, kind: one.kind, state: stateOf(one),
+    language: languageName(book.language), tier: book.tier, category: book.category, kind: one.kind, state: stateOf(one), "its book": book.fate,
     length: `${one.tokens} tokens, ${one.words} words, ${one.bytes} bytes`, id: make("code", {}, one.id),
   };
   return [

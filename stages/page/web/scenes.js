@@ -4,8 +4,8 @@ const FACETS = ["tier", "category", "language", "kind", "state"];
 // The index column by column, those of the book among them.
 async function readIndex() {
   const index = await unpackJson("data-index");
-  index.books = index.books.map(([id, title, author, language, tier, category]) => ({
-    id, title, author, language, tier, category, words: fold(`${title}\n${author}\n${category}`),
+  index.books = index.books.map(([id, title, author, language, tier, category, fate]) => ({
+    id, title, author, language, tier, category, fate, words: fold(`${title}\n${author}\n${category}`),
   }));
   index.bookOf = (scene) => index.books[index.book[scene]];
   for (const key of ["tier", "category", "language"]) index[key] = index.book.map((book) => index.books[book][key]);
@@ -53,7 +53,7 @@ function snippet(passage, words) {
 function sceneRow(index, passages, scene, words) {
   const book = index.bookOf(scene);
   const facts = [book.tier, book.category, book.language, index.kind[scene], index.quality[scene].toFixed(2)];
-  if (index.state[scene] !== "read") facts.push(index.state[scene]);
+  if (index.state[scene] !== "accepted") facts.push(index.state[scene]);
   return [
     quoted("div", book.title, book.language, { class: "title" }),
     make("div", { class: "meta" }, facts.join(" · ")),
