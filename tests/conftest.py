@@ -34,9 +34,10 @@ TURNS = (
 )
 
 
-def pytest_report_header() -> str:
-    """Say which browser opens the page."""
-    return f"browser: {BROWSER or 'none; tests/test_page_browser.py is left out'}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if not BROWSER:
+        terminalreporter.write_line("no browser is here, so tests/test_page_browser.py was left out; install chromium")
 
 
 def prose(seed: int, paragraphs: int, sentences: int = 6) -> list[str]:

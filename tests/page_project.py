@@ -32,7 +32,7 @@ CURVE = [
 ]  # fmt: skip
 SUMMARY = {"verdict": "not decided", "n_star": None, "books_read": 20, "draws": 2, "inits": 1, "probe_books": 8,
            "probe_authors": 8}  # fmt: skip
-REPORT = f"# Layers\n\n> Not decided: one draw.\n\n- read more;\n\n## Books\n\n![](curve.svg)\n\n{HOSTILE}\n"
+REPORT = f"# Layers\n\n> Not decided: one draw.\n\n- read more;\n\n## Books\n\n![](curve.svg)\n\n{HOSTILE} [a](https://b.example)\n"
 
 
 def digest(text: str) -> str:

@@ -14,7 +14,7 @@ import lxml.html
 import pytest
 
 import stages.page.__main__ as stage
-from stages.page.build import number, packed_text
+from stages.page.build import enclosed, number, packed_text
 from stages.page.charts import draw
 from stages.page.metrics import flat, read_metrics, typed
 from stages.shared.errors import UserError
@@ -81,6 +81,10 @@ def test_the_policy_lets_only_the_pages_own_scripts_and_style_in(project: Path) 
 
 def test_no_link_leads_out_of_the_page(project: Path) -> None:
     assert all(link.startswith("#") for link in lxml.html.fromstring(page()).xpath("//@href"))
+
+
+def test_a_script_cannot_end_its_element() -> None:
+    assert not re.search("</script|<!--", enclosed("'</script><!--'"))
 
 
 def test_packed_text_is_never_markup() -> None:

@@ -23,7 +23,8 @@ METRICS, OUT = Path("metrics"), Path("data/page/index.html")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.page", description="The page that people open.")
+    told = "Verdict, curves, the accounts of the library and all scenes, in one HTML file that needs no network."
+    parser = argparse.ArgumentParser(prog="python -m stages.page", description=told)
     parser.add_argument("--out", type=Path, default=OUT, help=f"where to write it; {OUT} by default")
     out = parser.parse_args().out
     metrics, library = read_metrics(METRICS), read_library()

@@ -20,8 +20,9 @@ from stages.page.metrics import Metrics, Row
 from stages.page.scenes import Block, Index
 
 WEB = Path(__file__).with_name("web")
+MOST = 500  # rows of a table on the page
 SCRIPTS = ("data", "listing", "hash", "texts", "scenes", "scene", "decision", "library", "charts", "main")
-LATER = {  # tables that a study adds to metrics/, and the command that makes them
+LATER = {  # tables that only some studies add to metrics/, and what they hold
     "overturns": "turns of the whole understanding along a reading",
     "flashes": "single late books that still change the model",
 }
@@ -56,6 +57,7 @@ def render(page: Page) -> str:
         charts=page.charts,
         phases=page.metrics.table("phases"),
         later={name: (what, page.metrics.table(name)) for name, what in LATER.items()},
+        most=MOST,
         counts=counts(page.library),
         scenes=len(page.index.id),
     )
@@ -124,8 +126,10 @@ def number(value: Any) -> str:
     """
     if value is None:
         return "-"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return str(value)
     whole = float(value).is_integer() and (isinstance(value, int) or abs(value) >= 10)
     return f"{value:,.0f}" if whole else f"{value:,.4g}" if abs(value) >= 10 else f"{value:.4f}"
 

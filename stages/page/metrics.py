@@ -80,8 +80,9 @@ def typed(text: str | None) -> Any:
 
 
 def html_of(markdown: str) -> str:
-    """Markdown with tables as HTML; markup inside it stays text."""
-    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown))
+    """Markdown with tables as HTML; markup and links inside it, which titles of books may hold, stay text."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink"])
+    return str(reader.render(markdown))
 
 
 def flat(content: Any, name: str = "") -> list[tuple[str, str]]:
