@@ -141,6 +141,16 @@ def test_a_chart_has_the_band_the_controls_and_what_may_not_decide(project: Path
     assert max(row["books"] for row in charts["understanding beside the hypothesis"].rows) == 10_000
 
 
+def test_the_poll_curve_is_drawn_where_one_was_read(project: Path) -> None:
+    assert "no two draws of one rung are without a common book" in page()
+    columns = "books,divergence,divergence_low,divergence_high,init_divergence,init_divergence_low,init_divergence_high"
+    (project / "metrics/poll.csv").write_text(f"{columns}\n10,0.1,0.08,0.12,,,\n20,0.05,0.04,0.06,0.02,0.01,0.03\n")
+    found = [chart for chart in draw(read_metrics(project / "metrics")) if chart.section == "poll"]
+    assert [[(row["books"], row["value"]) for row in chart.rows] for chart in found] == [
+        [(10, 0.1), (20, 0.05), (20, 0.02)]
+    ]
+
+
 def test_git_ignores_the_page() -> None:
     answer = subprocess.run(["git", "check-ignore", "-q", str(stage.OUT)], cwd=ROOT, check=False)
     assert answer.returncode == 0
