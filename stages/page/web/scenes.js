@@ -16,7 +16,7 @@ async function readIndex() {
 }
 
 // The scenes that a state of the filters lets through, in its order.
-function matching(index, folded, state) {
+function matching(index, holds, state) {
   const { book, words } = wordsOf(state.q);
   const wanted = FACETS.filter((key) => state[key]);
   const inBook = index.books.map((one) => words.map((word) => one.words.includes(word)));
@@ -24,7 +24,7 @@ function matching(index, folded, state) {
     (scene) =>
       wanted.every((key) => index[key][scene] === state[key]) &&
       (!book || index.bookOf(scene).id === book) &&
-      words.every((word, number) => inBook[index.book[scene]][number] || folded[scene].includes(word)),
+      words.every((word, number) => inBook[index.book[scene]][number] || holds(scene, word)),
   );
 }
 
@@ -77,7 +77,7 @@ async function sceneBrowser() {
   });
 
   function filter() {
-    const found = matching(index, texts.folded, state());
+    const found = matching(index, texts.holds, state());
     list.set(found, chosen);
     light([...article.querySelectorAll(".passage")], words());
     place("count").textContent = `${counted(found.length)} of ${counted(index.id.length)} scenes`;

@@ -1,7 +1,8 @@
 // The texts of the scenes, in blocks: two lines a scene, its passage and its details, and a last line with what lost.
 function sceneTexts(index) {
   const passages = new Array(index.id.length);
-  const folded = index.id.map((id, scene) => fold(`${id}\n${index.chapter[scene]}`)); // what the search looks at
+  const names = index.id.map((id, scene) => fold(`${id}\n${index.chapter[scene]}`));
+  const folded = new Array(index.id.length).fill(""); // the passages as the search looks at them
   const starts = [0];
   for (const size of index.blocks) starts.push(starts.at(-1) + size);
   const linesOf = async (element) => (await unpack(element)).split("\n");
@@ -20,12 +21,13 @@ function sceneTexts(index) {
       const lines = await linesOf(element);
       for (let scene = starts[block]; scene < starts[block + 1]; scene++) {
         passages[scene] = JSON.parse(lines[2 * (scene - starts[block])]);
-        folded[scene] += `\n${fold(passages[scene])}`;
+        folded[scene] = fold(passages[scene]);
       }
       told((block + 1) / index.blocks.length);
       await pause();
     }
   }
 
-  return { passages, folded, opened, read };
+  const holds = (scene, word) => names[scene].includes(word) || folded[scene].includes(word);
+  return { passages, holds, opened, read };
 }
