@@ -22,7 +22,7 @@ demo: .venv/ready
 	dvc repro
 	@python -m stages.saturation --show
 
-page: .venv/ready
+page: .venv/page
 	@python -m stages.page
 
 test: .venv/peers
@@ -67,7 +67,11 @@ bench: .venv/peers
 	python -m benchmarks.library
 	@python -m benchmarks.table
 
-.venv/peers: .venv/ready requirements-peers.lock
+.venv/page: .venv/ready requirements-page.lock
+	pip install --disable-pip-version-check --quiet -r requirements-page.lock
+	@touch $@
+
+.venv/peers: .venv/page requirements-peers.lock
 	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 		-r requirements.lock -r requirements-peers.lock
 	@touch $@

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import lxml.html
 import pytest
 
 import stages.page.__main__ as stage
-from stages.page.build import enclosed, number, packed_text
+from stages.page.build import enclosed, number, packed_text, vega
 from stages.page.charts import draw
 from stages.page.metrics import flat, read_metrics, typed
 from stages.shared.errors import UserError
@@ -106,6 +107,12 @@ def test_a_missing_input_is_named_with_its_remedy(project: Path, name: str) -> N
     (project / name).unlink()
     with pytest.raises(UserError, match=rf"{name} is missing; run `dvc repro"):
         stage.main()
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(UserError, match="vl-convert-python is not installed; run `make page`"):
+        vega.__wrapped__()
 
 
 def test_a_person_sees_what_became_of_a_decision(project: Path) -> None:

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
@@ -18,6 +17,7 @@ from stages.page.charts import Chart
 from stages.page.library import Entry, counts, packed
 from stages.page.metrics import Metrics, Row
 from stages.page.scenes import Block, Index
+from stages.shared.errors import UserError
 
 WEB = Path(__file__).with_name("web")
 MOST = 500  # rows of a table on the page
@@ -87,7 +87,11 @@ def packed_text(text: str) -> str:
 
 @cache
 def vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that shows nothing of itself but `vegaEmbed`."""
+    """Vega, Vega-Lite and Vega-Embed as one script that shows nothing of itself but `vegaEmbed`; raises UserError."""
+    try:
+        import vl_convert
+    except ImportError:
+        raise UserError("vl-convert-python is not installed; run `make page`, which installs it") from None
     return enclosed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
