@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from stages.shared import models
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, file_digest, files_of, key_of
 from stages.shared.packages import fetch
@@ -167,4 +168,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    command_line("base", __doc__).parse_args()
     run(main)

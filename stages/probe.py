@@ -9,7 +9,6 @@ Run     python -m stages.probe
         python -m stages.probe --choose 24    list 24 books of the shelf as the pool (once, before a study)
 """
 
-import argparse
 import ast
 import csv
 import dataclasses
@@ -24,6 +23,7 @@ from pathlib import Path
 from pydantic import Field
 
 from stages.shared.chance import digest, shuffled
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.params import Section, load_params
 from stages.shared.passages import Passage, byte_lengths, is_well_formed, passages, sentences
@@ -258,7 +258,7 @@ def write_pool(count: int, params: ProbeParams) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.probe", description="The held-out items.")
+    parser = command_line("probe", __doc__)
     parser.add_argument("--choose", type=int, metavar="N", help="list N books of the shelf as the pool and stop")
     asked = parser.parse_args()
     params = load_params(ProbeParams, "probe")

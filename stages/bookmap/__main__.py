@@ -25,6 +25,7 @@ from stages.bookmap.rows import same_work_patterns
 from stages.bookmap.rules import read_rules, read_themes
 from stages.bookmap.shelf import Match, match_bookmap, match_listed, shelve
 from stages.bookmap.source import CORE, FOLDER, RULES, THEMES, Bookmap, read_bookmap
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.params import Section, load_params
 from stages.shared.records import TIERS, Book, ShelfBook, read_csv, write_csv, write_json
@@ -137,7 +138,7 @@ def print_account(bookmap: Bookmap) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line; without arguments the stage writes its outputs."""
-    parser = argparse.ArgumentParser(prog="python -m stages.bookmap", description="Write the bookmap and the shelf.")
+    parser = command_line("bookmap", __doc__)
     parser.add_argument("--add", type=Path, metavar="FILE_OR_FOLDER", help="put books into data/library and own.csv")
     parser.add_argument("--tier", default="", help="tier of the added books: core, orbit or fractal (else proposed)")
     parser.add_argument("--category", default="", help="category of the added books (else proposed)")

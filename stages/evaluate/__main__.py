@@ -22,6 +22,7 @@ from pydantic import Field
 from stages.evaluate import adapters, cell, conditions, outside, trajectory
 from stages.shared import models, prefixes, scoring
 from stages.shared.chance import shuffled
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.params import Section, load_params
@@ -227,7 +228,7 @@ def score_one(scorer: Scorer, books: Mapping[str, Mapping[str, str]], folder: Pa
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description="Score cells on the probe.")
+    parser = command_line("evaluate", __doc__)
     parser.add_argument("--adapter", type=Path, metavar="FOLDER", help="score this PEFT adapter and print its gains")
     parser.add_argument("--items", type=Path, metavar="FILE", help="with --adapter: write its items table (Parquet)")
     parser.add_argument("--compare", nargs=2, metavar="CELL", help="divergence of two cells of data/evaluate/states")

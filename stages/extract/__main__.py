@@ -22,6 +22,7 @@ from pydantic import Field
 
 from stages.extract.kinship import foreign_language, told
 from stages.extract.read import READERS, Request, Text, read_book
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.params import Section, load_params
@@ -221,4 +222,5 @@ def tell(accounts: Sequence[Account], fresh: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    command_line("extract", __doc__).parse_args()
     run(main)

@@ -15,6 +15,7 @@ from pydantic import Field
 from stages.sample import catalogue, epub, pdf, texts
 from stages.sample.catalogue import Package, Work, read_catalogue
 from stages.shared import packages, params, records
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
 from stages.shared.packages import fetch
@@ -98,4 +99,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    command_line("sample", __doc__).parse_args()
     run(main)

@@ -41,6 +41,7 @@ from stages.saturation.tables import (
     write_rows,
 )
 from stages.shared.accounts import read_fates
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json
@@ -76,7 +77,7 @@ def work_out() -> tuple[Analysis, Findings]:
 
 def ask() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stages.saturation", description="Curves, intervals, the verdict.")
+    parser = command_line("saturation", __doc__)
     parser.add_argument("--show", action="store_true", help="print the last result, from metrics/ alone")
     parser.add_argument("--plan", action="store_true", help="what a study of so many draws and rungs decides")
     return parser.parse_args()

@@ -18,6 +18,7 @@ from pydantic import Field
 from stages.scenes import calibrate, density, pick, scales, shelves
 from stages.scenes.endpoint import LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, files_of
 from stages.shared.models import token_counter
@@ -74,7 +75,7 @@ def check(accounts: Sequence[Account]) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line; without arguments the stage writes its outputs."""
-    parser = argparse.ArgumentParser(prog="python -m stages.scenes", description="Pick scenes and write their forms.")
+    parser = command_line("scenes", __doc__)
     parser.add_argument("--calibrate", action="store_true", help=f"measure the shelf and write {scales.TABLE} anew")
     parser.add_argument("--cost", action="store_true", help="say what scenes.llm would cost; sends nothing")
     parser.add_argument(

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from stages.shared.commands import command_line
 from stages.shared.errors import run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
@@ -123,4 +124,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    command_line("tiers", __doc__).parse_args()
     run(main)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stages.shared import models
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import assemble, code_digest
 from stages.shared.params import Section, load_params
@@ -124,4 +125,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    command_line("train", __doc__).parse_args()
     run(main)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.models import token_counter
 from stages.shared.params import load_params
@@ -110,4 +111,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    command_line("validate", __doc__).parse_args()
     run(main)
