@@ -1,5 +1,6 @@
 """Push and pull through real remotes: a folder, OpenSSH, S3; dead servers, wrong keys, a full disk, damaged objects."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -240,3 +241,50 @@ def test_a_disk_that_is_full_is_named_and_a_rerun_completes(command: str, heavy:
     assert whole <= {path.name for path in (tmp_path / "kept").rglob("*")}
     if command == "pull":
         assert digest(project / "library") == digest(heavy / "library")
+
+
+def doctor(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Ask the doctor about objects, from a project that has nothing of ours."""
+    command = [sys.executable, "-m", "stages.doctor", "--objects", *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def damage(store: Path) -> str:
+    """Change a byte of an object, as a failing disk does; returns its name."""
+    path = next(path for path in sorted(store.rglob("*")) if path.is_file() and path.suffix != ".dir")
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    path.chmod(0o444)
+    return path.parent.name + path.name
+
+
+def test_a_damaged_object_of_a_remote_is_told_taken_away_and_comes_again(heavy: Path, tmp_path: Path) -> None:
+    server, owner = Folder(tmp_path), shutil.copytree(heavy, tmp_path / "owner", symlinks=True)
+    use(owner, server)
+    run(owner, "dvc", "push")
+    name = damage(server.store)
+    other = twin(owner, tmp_path / "other")
+    told = doctor(other, "shelf")
+    assert told.returncode == 1
+    assert name in told.stdout and "1 damaged" in told.stdout
+    run(other, "dvc", "remote", "modify", "shelf", "verify", "true")
+    refused(other, "dvc", "pull")
+    assert not (other / "library").exists()
+    assert doctor(other, "shelf", "--mend").returncode == 0
+    run(owner, "dvc", "push")
+    run(other, "dvc", "pull")
+    assert digest(other / "library") == digest(heavy / "library")
+    assert doctor(other, "shelf").stdout == "every object is whole\n"
+
+
+def test_a_damaged_object_of_the_cache_is_told_taken_away_and_comes_again(heavy: Path, tmp_path: Path) -> None:
+    server, owner = Folder(tmp_path), shutil.copytree(heavy, tmp_path / "owner", symlinks=True)
+    use(owner, server)
+    run(owner, "dvc", "push")
+    name = damage(owner / ".dvc/cache/files")
+    shutil.rmtree(owner / "library")
+    assert name in doctor(owner).stdout
+    assert doctor(owner, "--mend").returncode == 0
+    run(owner, "dvc", "pull")
+    assert digest(owner / "library") == digest(heavy / "library")
