@@ -16,6 +16,7 @@ from study import digest
 
 RUNG = "data/train/tiered-real-d0-i0/00003"
 FILES = 60  # of the heavy project, 40,000 bytes each
+NAMED = ("-c", "user.name=A Reader", "-c", "user.email=reader@study.example")
 Start = Callable[[str], Folder]
 
 
@@ -73,7 +74,7 @@ def keep(project: Path) -> None:
     """Commit everything that git does not ignore."""
     run(project, "git", "init", "-q", "-b", "main")
     run(project, "git", "add", "-A")
-    run(project, "git", "-c", "user.name=A Reader", "-c", "user.email=a@b.example", "commit", "-qm", "A study")
+    run(project, "git", *NAMED, "commit", "-qm", "A study")
 
 
 def clone(project: Path, folder: Path) -> Path:
@@ -129,6 +130,8 @@ def published(start: Start, shared: Path, tmp_path_factory: pytest.TempPathFacto
     """The study as others see it, its data on S3."""
     owner = shutil.copytree(shared, tmp_path_factory.mktemp("published") / "owner", symlinks=True)
     use(owner, start("s3"))
+    pipeline = owner / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace("data/train/tiered-real-d0-i0/00045", RUNG))
     keep(owner)
     run(owner, "dvc", "push")
     return owner
@@ -165,6 +168,28 @@ def test_another_project_imports_an_adapter_and_loads_it_with_peft(
     learned = [weight for name, weight in model.named_parameters() if "lora_B" in name]
     assert learned and all(weight.abs().max() > 0 for weight in learned)
     assert "rev_lock" in (stranger / "adapter.dvc").read_text()
+
+
+def test_a_version_of_an_artifact_is_a_tag_and_needs_no_service(published: Path, stranger: Path) -> None:
+    for tag in ("best-adapter@v1.0.0", "best-adapter#prod#1"):
+        run(
+            published,
+            "git",
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b.example",
+            "tag",
+            "-f",
+            "-am",
+            "three books",
+            tag,
+        )
+    get = ("dvc", "artifacts", "get", str(published), "best-adapter")
+    for name, options in (("newest", ()), ("version", ("--rev", "v1.0.0")), ("stage", ("--stage", "prod"))):
+        run(stranger, *get, *options, "-o", name)
+        assert digest(stranger / name) == digest(published / RUNG)
+    assert "Unable to find artifact 'best-adapter @ v2.0.0'" in refused(stranger, *get, "--rev", "v2.0.0")
 
 
 def interrupt(project: Path, command: str, server: Folder, moment: Callable[[], bool]) -> str:

@@ -68,6 +68,12 @@ def test_every_section_of_params_belongs_to_a_stage() -> None:
     assert set(yaml.safe_load((ROOT / "params.yaml").read_text())) == set(STAGES) | SETTINGS
 
 
+def test_artifacts_are_outputs_by_literal_paths() -> None:
+    outs = {out for stage in PIPELINE["stages"].values() for out in stage["outs"] if isinstance(out, str)}
+    for artifact in PIPELINE["artifacts"].values():
+        assert any(artifact["path"] == out or artifact["path"].startswith(f"{out}/") for out in outs)
+
+
 def test_no_module_has_outgrown_itself() -> None:
     long = {
         str(path.relative_to(ROOT)): count for path in (ROOT / "stages").rglob("*.py") if (count := lines(path)) > 350
