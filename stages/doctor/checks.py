@@ -38,6 +38,7 @@ def look() -> Iterator[Finding]:
     yield packages()
     yield programs()
     yield processor()
+    yield load()
     yield memory(load_params(Workers, "workers"))
     yield disk()
     yield from remote()
@@ -97,6 +98,15 @@ def processor() -> Finding:
     cards = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     named = ", ".join(f"{card.name} {card.total_memory / GIGABYTE:.0f} GB" for card in cards)
     return Finding("ok", "GPU", f"{named} ({fast})")
+
+
+def load() -> Finding:
+    """How busy the machine is: a measurement beside other work says how long a run beside other work takes."""
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    said = f"{busy:.1f} of {cores} cores are busy"
+    if busy > cores / 4:
+        return Finding("note", "load", f"{said}; the estimate is that of a busy machine")
+    return Finding("ok", "load", said)
 
 
 def memory(workers: Workers) -> Finding:
