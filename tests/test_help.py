@@ -9,7 +9,7 @@ import pytest
 from test_tree import STAGES, files_of
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, "doctor", "page"])
 def test_help_is_the_manual_of_the_stage_and_runs_nothing(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -23,6 +23,6 @@ def test_help_is_the_manual_of_the_stage_and_runs_nothing(
     assert ended.value.code == 0
     assert said.startswith(f"usage: python -m stages.{stage} [-h]")
     assert all(line in said for line in str(ast.get_docstring(ast.parse(file.read_text()))).split("\n"))
-    for word in ("Reads   ", "Writes  ", f"Run     python -m stages.{stage}\n"):
+    for word in ("Reads   ", "Writes  ", f"Run     python -m stages.{stage}"):
         assert word in said
     assert not list(tmp_path.iterdir())

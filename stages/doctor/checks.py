@@ -103,9 +103,9 @@ def processor() -> Finding:
 def load() -> Finding:
     """How busy the machine is: a measurement beside other work says how long a run beside other work takes."""
     busy, cores = os.getloadavg()[0], os.cpu_count() or 1
-    said = f"{busy:.1f} of {cores} cores are busy"
+    said = f"{busy:.1f} on {cores} cores"
     if busy > cores / 4:
-        return Finding("note", "load", f"{said}; the estimate is that of a busy machine")
+        return Finding("note", "load", f"{said}: other work runs, and the estimate is that of a busy machine")
     return Finding("ok", "load", said)
 
 

@@ -9,7 +9,6 @@ Writes  data/page/index.html (it holds text of the books, so git ignores it)
 Run     python -m stages.page
 """
 
-import argparse
 from pathlib import Path
 
 from stages.page.build import Page, render
@@ -17,14 +16,14 @@ from stages.page.charts import draw
 from stages.page.library import read_library
 from stages.page.metrics import read_metrics
 from stages.page.scenes import pack, read_books
+from stages.shared.commands import command_line
 from stages.shared.errors import run
 
 METRICS, OUT = Path("metrics"), Path("data/page/index.html")
 
 
 def main() -> None:
-    told = "Verdict, curves, the accounts of the library and all scenes, in one HTML file that needs no network."
-    parser = argparse.ArgumentParser(prog="python -m stages.page", description=told)
+    parser = command_line("page", __doc__)
     parser.add_argument("--out", type=Path, default=OUT, help=f"where to write it; {OUT} by default")
     out = parser.parse_args().out
     metrics, library = read_metrics(METRICS), read_library()
