@@ -92,12 +92,14 @@ def bring_books(workspace: Workspace, folder: Path, library: Path, without_missi
 
 
 def run_params(workspace: Workspace, params: Params, log: results.Log, variant: str, target: str = "") -> None:
-    """Run the pipeline of a workspace with params, and note what it took."""
+    """Run the pipeline of a workspace with params, and note what it took, also where it was interrupted."""
     workspace.write_params(params)
     start = time.monotonic()
-    workspace.run("dvc", "repro", *filter(None, [target]))
-    if not target:
-        log.add(variant, plans.git("rev-parse", "HEAD")[:12], time.monotonic() - start, machine())
+    try:
+        workspace.run("dvc", "repro", *filter(None, [target]))
+    finally:
+        if not target:
+            log.add(variant, plans.git("rev-parse", "HEAD")[:12], time.monotonic() - start, machine())
 
 
 def chosen_variants(plan: Plan, only: str | None) -> list[str]:
@@ -153,6 +155,7 @@ def main() -> None:
         if plan.variants:
             variants.take_scores(workspace.folder, name, folder / "variants.csv")
             variants.write_table(folder / "variants.csv", folder / "variants.md")
+    print(f"studies: {folder}/metrics/ holds reports and plots; `git add {folder} && git commit` keeps them")
 
 
 if __name__ == "__main__":
