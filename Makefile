@@ -1,6 +1,7 @@
 # make demo   install, run the pipeline on the embedded library, print the verdict
 # make page   everything on one page that needs no network, data/page/index.html
 # make test   install, run the tests
+# make experiments   all experiments in a narrow table: what was changed, and what came of it
 # make bench  speed, memory and agreement beside the tools people would otherwise use
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
 # make study NAME=english LIBRARY=FOLDER   a study as its committed plan says; COUNT=1 counts its cost, SET='KEY=VALUE ...' departs
@@ -15,7 +16,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo page test check verdict study prove prove-scenes bench fuzz
+.PHONY: demo page test check verdict experiments study prove prove-scenes bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -32,6 +33,10 @@ check: .venv/ready
 	ruff check .
 	ruff format --check .
 	mypy
+
+experiments: .venv/ready
+	@dvc exp show --md --only-changed --hide-workspace \
+		--drop 'Created|State|Executor|.*_(low|high|epsilon)|beats_.*|positive|js|order|chain|understanding|draws|data/.*|stages/.*'
 
 verdict: .venv/ready
 	@python -m stages.saturation --show

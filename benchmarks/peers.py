@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,3 +116,38 @@ def harness_bits(model: Any, texts: Sequence[str]) -> list[float]:
         for index, text in enumerate(texts)
     ]
     return [-float(nats) / math.log(2) for nats in model.loglikelihood_rolling(asked, disable_tqdm=True)]
+
+
+TASK = """task: passages
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: {data}}}
+test_split: test
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: "{{{{text}}}}"
+metric_list:
+  - metric: bits_per_byte
+"""
+
+
+def harness_command(base: Path, adapter: Path, texts: Sequence[str], batch: int, folder: Path) -> list[str]:
+    """lm-eval's own command for bits per byte of `texts` under an adapter; its task is written into `folder`."""
+    from stages.shared.models import device
+
+    data = folder / "passages.jsonl"
+    data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    (folder / "passages.yaml").write_text(TASK.format(data=data), encoding="utf-8")
+    place = device()
+    model = f"pretrained={base.absolute()},peft={adapter.absolute()},dtype=float32"
+    return [
+        sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", model, "--tasks", "passages",
+        "--include_path", str(folder), "--device", place, "--batch_size", str(batch),
+        "--output_path", str(folder / "out"),
+    ]  # fmt: skip
+
+
+def harness_result(folder: Path) -> float:
+    """Bits per byte in what lm-eval's command has written."""
+    (path,) = (folder / "out").rglob("results_*.json")
+    return float(json.loads(path.read_text(encoding="utf-8"))["results"]["passages"]["bits_per_byte,none"])

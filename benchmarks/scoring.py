@@ -1,4 +1,4 @@
-"""Scoring: several adapters on the probe's passages, beside lm-eval run once for each.
+"""Scoring: several adapters on the probe's passages, beside the command of lm-eval run once for each.
 
 Reads   data/base/, data/probe/, data/train/
 Writes  benchmarks/results.json (rows "scoring: ...")
@@ -6,12 +6,17 @@ Run     python -m benchmarks.scoring [--short] [--adapters N] [--passages N] [--
 """
 
 import argparse
+import os
+import resource
+import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 from benchmarks import material, parts, peers
 from benchmarks.parts import Answer, Part
 from benchmarks.rows import Figure
-from stages.shared.errors import run
+from stages.shared.errors import UserError, run
 
 ME = "benchmarks.scoring"
 BATCHES = (1, 4, 8)  # what a user of lm-eval may try on a CPU
@@ -23,10 +28,17 @@ def ours(folders: list[str], passages: int) -> Answer:
 
 
 def theirs(folder: str, passages: int, batch: int) -> Answer:
-    """Score one adapter with lm-eval."""
-    texts = material.passages(passages)
-    found = peers.harness_bits(peers.harness(material.BASE, Path(folder), batch), texts)
-    return {"bits": [sum(found) / sum(len(text.encode()) for text in texts)]}
+    """Score one adapter with lm-eval's command, a task of our passages beside it."""
+    with tempfile.TemporaryDirectory() as kept:
+        command = peers.harness_command(material.BASE, Path(folder), material.passages(passages), batch, Path(kept))
+        offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": f"{kept}/cache"}
+        began = time.perf_counter()
+        done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - began
+        if done.returncode:
+            raise UserError(f"lm-eval ended with code {done.returncode}:\n{done.stderr[-2000:]}")
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        return {"bits": [peers.harness_result(Path(kept))], "seconds": seconds, "command_peak": peak}
 
 
 def all_of_theirs(folders: list[str], passages: int, batch: int) -> Answer:
@@ -34,8 +46,8 @@ def all_of_theirs(folders: list[str], passages: int, batch: int) -> Answer:
     found = [parts.run(ME, "theirs", folder=one, passages=passages, batch=batch) for one in folders]
     return {
         "bits": [answer["bits"][0] for answer in found],
-        "whole": sum(answer["whole"] for answer in found),
-        "peak": max(answer["peak"] for answer in found),
+        "whole": sum(answer["seconds"] for answer in found),
+        "peak": max(answer["command_peak"] for answer in found),
     }
 
 
@@ -61,7 +73,7 @@ def fastest_batch(folder: str, asked: argparse.Namespace) -> int:
     """The batch size with which lm-eval is fastest here."""
     sizes = BATCHES[-1:] if asked.short else BATCHES
     tried = {size: parts.run(ME, "theirs", folder=folder, passages=asked.passages, batch=size) for size in sizes}
-    return min(tried, key=lambda size: float(tried[size]["whole"]))
+    return min(tried, key=lambda size: float(tried[size]["seconds"]))
 
 
 def figures(ours: list[Answer], theirs: list[Answer], peer: str, asked: argparse.Namespace) -> list[Figure]:
