@@ -175,7 +175,7 @@ def test_what_a_person_decides_reaches_what_is_read_and_leaves_the_picked_scenes
     ("key", "value", "said"),
     [
         ("tiers.ladder", [500], "the smallest rung 500 is larger than the"),
-        ("tiers.rungs", [3], "unknown key tiers.rungs; valid keys of tiers are seed, orders"),
+        ("tiers.rungs", [3], "unknown key tiers.rungs; valid keys of tiers are seed, tiers, orders"),
         ("probe.books", {"en": 40}, "asks for 40 books in en"),
         ("scenes.min_tokens", 100_000, "scenes.min_tokens 100000 must be below scenes.max_tokens 400"),
         ("base.source", "path:/nowhere", "is no folder here"),
