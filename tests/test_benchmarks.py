@@ -126,7 +126,7 @@ def test_trunk_and_restarts_leave_the_same_adapter_at_every_rung(small: Path) ->
     many = parts.run("benchmarks.trunk", "restarts", init=0, rungs=[2, 4], folder="many")
     base, *found = material.bits_per_byte([None, "one/2", "one/4", "many/2", "many/4"], 3)
     assert found[:2] == pytest.approx(found[2:], abs=1e-6)
-    assert found[1] not in (base, found[0])
+    assert base not in found
     assert many["tokens"] >= one["tokens"] > 0 < one["peak"]
 
 
