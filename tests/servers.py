@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import psutil
@@ -44,7 +45,7 @@ class Folder:
         return sum(1 for path in self.store.rglob("*") if path.is_file())
 
 
-class Server(Folder):
+class Server(Folder, ABC):
     """A process that serves `store`, killed with all that it started."""
 
     command: list[str]
@@ -58,9 +59,9 @@ class Server(Folder):
             assert self.process.poll() is None and time.monotonic() < end, (self.store.parent / "log").read_text()
             time.sleep(0.1)
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether it is ready."""
-        raise NotImplementedError
 
     def kill(self) -> None:
         """End it at once, in the midst of whatever it serves."""

@@ -51,7 +51,7 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def found(folder: Path, monkeypatch: pytest.MonkeyPatch, keyed_root: Path) -> list[trajectory.Trajectory]:
     monkeypatch.chdir(folder)
-    return trajectory.read_trajectories(settings(), 4, 2, models.load_tokenizer(Path("data/base")))
+    return trajectory.read_trajectories(settings(), 4, 2, 0.2, models.load_tokenizer(Path("data/base")))
 
 
 def points_of() -> trajectory.Points:
@@ -119,9 +119,9 @@ def test_impossible_trajectories_are_refused(
 ) -> None:
     monkeypatch.chdir(folder)
     with pytest.raises(UserError) as error:
-        trajectory.read_trajectories(settings(**changed), 4, 2, models.load_tokenizer(Path("data/base")))
+        trajectory.read_trajectories(settings(**changed), 4, 2, 0.2, models.load_tokenizer(Path("data/base")))
     assert said in str(error.value)
 
 
 def test_no_reading_named_is_nothing_followed(folder: Path) -> None:
-    assert trajectory.read_trajectories(settings(reading=None), 4, 2, None) == []
+    assert trajectory.read_trajectories(settings(reading=None), 4, 2, 0.2, None) == []

@@ -84,7 +84,7 @@ def epub_facts(path: Path) -> Facts:
     try:
         with zipfile.ZipFile(path) as archive:
             root = package_of(archive)
-    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, ValueError) as error:
         raise Broken(f"no readable EPUB ({one_line(str(error))})") from None
     if root is None:
         raise Broken("no readable EPUB (it has no package document)")

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.shared.errors import UserError
+from stages.shared.progress import Progress
 
 Array = np.ndarray
 Steps = Callable[[Array], Array]  # states (points, tokens, width) -> mean divergence of each step (points - 1,)
@@ -83,13 +84,15 @@ def read_trunks(folder: Path, steps: Steps) -> tuple[str, list[Trunk]]:
     with (folder / "trunks.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     found = []
-    for row in rows:
-        path = folder / f"{row['trajectory']}.npz"
-        if not path.exists():
-            raise UserError(f"{path} is missing; run `dvc repro evaluate`")
-        with np.load(path) as there:
-            gains = there["bits"][0] - there["bits"]
-            found.append(Trunk(row["kind"], int(row["number"]), there["books"], steps(there["states"]), gains))
+    with Progress("saturation overturns", len(rows), "trunk") as progress:
+        for row in rows:
+            path = folder / f"{row['trajectory']}.npz"
+            if not path.exists():
+                raise UserError(f"{path} is missing; run `dvc repro evaluate`")
+            with np.load(path) as there:
+                gains = there["bits"][0] - there["bits"]
+                found.append(Trunk(row["kind"], int(row["number"]), there["books"], steps(there["states"]), gains))
+            progress.step(1, row["trajectory"])
     return rows[0]["reading"], found
 
 

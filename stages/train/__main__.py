@@ -109,7 +109,7 @@ def main() -> None:
     ranks.wait()  # all have looked before the first one writes
     if missing:
         train_missing(missing, store, recipe, made, ranks, fleet.sized(workers, params.side_by_side))
-    followed = trajectory.read_trajectories(params.trajectory, params.window, params.batch, tokenizer)
+    followed = trajectory.read_trajectories(params.trajectory, params.window, params.batch, params.cooldown, tokenizer)
     points = trajectory.Points(store)
     trained_points = trajectory.train_trajectories(followed, points, recipe, ranks, BASE)
     ranks.wait()

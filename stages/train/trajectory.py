@@ -5,7 +5,7 @@ smaller, stands in both.
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,9 @@ class Trajectory:
         return facts | {"books": books}
 
 
-def read_trajectories(params: TrajectoryParams, window: int, batch: int, tokenizer: Any) -> list[Trajectory]:
+def read_trajectories(
+    params: TrajectoryParams, window: int, batch: int, cooldown: float, tokenizer: Any
+) -> list[Trajectory]:
     """The real trunk of each init and the trunks of the null; none where no reading is named."""
     if params.reading is None:
         return []
@@ -66,11 +68,14 @@ def read_trajectories(params: TrajectoryParams, window: int, batch: int, tokeniz
     orders += [("shuffled", one, shuffled(by_id, params.reading, "null", one)) for one in range(params.nulls)]
     found = []
     for kind, number, names in orders:
-        steps, points = walk_of(names, texts, params.every, window, batch)
+        planned = plan.plan_reading(
+            names, texts, range(params.every, len(names) + 1, params.every), window, batch, cooldown
+        )
+        points = tuple((rung.books, rung.end) for rung in planned.rungs)
         init, label = (number, f"i{number}") if kind == "real" else (0, f"shuffled-{number:02d}")
         there = reading.Reading(
             f"{params.reading}-trunk-{label}", row["order"], row["arm"], int(row["draw"]), init, False,
-            [by_id[name] for name in names], plan.Plan(steps, ()),
+            [by_id[name] for name in names], planned,
         )  # fmt: skip
         found.append(Trajectory(there, params.reading, kind, number, points))
     return found
@@ -94,19 +99,6 @@ def check(params: TrajectoryParams, window: int, available: int) -> None:
         )
     if available < params.books:
         raise UserError(f"train.trajectory.books is {params.books}, its order has {available}; lower it")
-
-
-def walk_of(
-    names: Sequence[str], texts: Mapping[str, Sequence[tuple[str, plan.Tokens]]], every: int, window: int, batch: int
-) -> tuple[tuple[plan.Step, ...], tuple[tuple[int, int], ...]]:
-    """The steps of a trunk over `names`, and its points (books, steps)."""
-    steps: list[plan.Step] = []
-    points = []
-    for first in range(0, len(names), window):
-        steps += plan.window_steps(names[first : first + window], texts, batch)
-        if (first + window) % every == 0:
-            points.append((first + window, len(steps)))
-    return tuple(steps), tuple(points)
 
 
 class Points:
