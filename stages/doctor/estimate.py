@@ -1,8 +1,7 @@
 """Time and disk of the chosen ladder, from what the short study took."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from stages.doctor.ladder import Work
 from stages.doctor.measure import STEPS, Measured, Run
@@ -98,8 +97,3 @@ def table(found: Sequence[Estimate], work: Work, measured: Measured) -> list[str
 def size(count: float) -> str:
     """Bytes as people say them."""
     return f"{count / 10**9:.1f} GB" if count >= 10**9 else f"{count / 10**6:.1f} MB"
-
-
-def facts(found: Sequence[Estimate]) -> Mapping[str, Any]:
-    """The seconds of every stage, for whoever compares them with a real run."""
-    return {one.stage: round(one.seconds, 1) for one in found}
