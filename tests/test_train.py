@@ -112,6 +112,17 @@ def test_two_inits_differ_and_one_init_repeats(folder: Path) -> None:
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_reading_begins_alike_whatever_was_read_before_it(folder: Path, precision: str) -> None:
+    base, recipe = models.load_base(folder), dataclasses.replace(RECIPE, precision=precision)
+    first = Trunk(base, recipe, 0)
+    begun = adapter(first)
+    run_steps(first, a_plan(4, [4]).taken(a_plan(4, [4]).rungs[0]))
+    first.release()
+    again = adapter(Trunk(base, recipe, 0))
+    assert all(torch.equal(weight, again[name]) for name, weight in begun.items())
+
+
 def test_the_adapter_never_touches_embeddings_or_head(folder: Path) -> None:
     names = adapter(Trunk(models.load_base(folder), RECIPE, 0))
     assert names
