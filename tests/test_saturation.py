@@ -180,6 +180,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         (tmp_path / folder).mkdir(parents=True)
     items.to_parquet("data/evaluate/items.parquet")
+    cells = items.loc[items["rung"] > 0, ["reading", "order", "arm", "draw", "rung"]].drop_duplicates()
+    cells.assign(steps=cells["rung"], tokens=100 * cells["rung"]).to_csv("data/evaluate/cells.csv", index=False)
     names = [f"probe-{number:03d}" for number in range(6)] + [f"book-{number:03d}" for number in range(33)]
     shelf = [ShelfBook(name, name, "A", "en", "core", "x", "own", "", "epub", "", 1, "here", "") for name in names]
     write_csv(Path("data/shelf.csv"), ShelfBook, shelf)
@@ -243,6 +245,13 @@ def test_the_report_names_verdict_reasons_and_gaps(project: Path) -> None:
         "Not measured",
     ):
         assert part in text
+
+
+def test_rungs_of_few_steps_are_doubted(project: Path) -> None:
+    stage.main()
+    text = (project / "metrics/ltm_layers_of_saturation.md").read_text()
+    assert "| 20 | 20 | 2,000 |" in text and "adapters of 10 books have taken fewer than 20 optimiser steps" in text
+    assert [row["steps"] for row in read_rows(Path("metrics/curve.csv"))] == ["10", "20", "30"]
 
 
 def test_show_needs_metrics_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

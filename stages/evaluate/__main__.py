@@ -1,7 +1,8 @@
 """Score every cell on the probe: prediction, explanation, order, chain of thought, divergence, forgetting.
 
 Reads   data/base/, data/probe/, data/validate/scenes.jsonl, data/train/, params.yaml (evaluate)
-Writes  data/evaluate/items.parquet, data/evaluate/states/<cell>.npz, data/evaluate/chains.json;
+Writes  data/evaluate/items.parquet, data/evaluate/cells.csv (what each adapter was trained on),
+        data/evaluate/states/<cell>.npz, data/evaluate/chains.json;
         data/evaluate/trajectories/ where train.trajectory follows a trunk
 Run     python -m stages.evaluate
         python -m stages.evaluate --adapter FOLDER [--items FILE]   score any PEFT adapter of this base on the probe
@@ -190,6 +191,15 @@ def write_out(entries: Mapping[str, tuple[dict[str, Any], Path]], books: Mapping
     return len(rows)
 
 
+CELL = ("reading", "order", "arm", "draw", "init", "rung", "books", "steps", "tokens")
+
+
+def write_cells(folders: Sequence[Path], path: Path) -> None:
+    """Write what each adapter was trained on: books, optimiser steps and text tokens."""
+    facts = [json.loads((folder / "reading.json").read_text(encoding="utf-8")) for folder in folders]
+    pd.DataFrame([{name: one[name] for name in CELL} for one in facts]).to_csv(path, index=False, lineterminator="\n")
+
+
 def names_of(found: Sequence[tuple[dict[str, Any], Path]]) -> list[str]:
     """A file name for each cell."""
     return [f"{facts['reading']}-{facts['rung']:05d}" for facts, _ in found]
@@ -206,6 +216,7 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
     for name, (facts, folder) in zip(names_of(found), found, strict=True):
         entries[name] = (facts, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
+    write_cells([folder for _, folder in found], OUT / "cells.csv")
     code = code_digest([trajectory, adapters, scoring, prefixes, models], LIBRARIES)
     points = trajectory.Points([scorer.shared[0], code], scorer.params.batch_tokens, scorer.open_base)
     trunks = trajectory.write_trajectories(points, scorer.probe, TRAINED, OUT)

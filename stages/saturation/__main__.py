@@ -36,10 +36,12 @@ from stages.saturation.tables import (
     overturn_rows,
     phase_rows,
     poll_rows,
+    read_rows,
     score_rows,
     summary,
     write_rows,
 )
+from stages.saturation.trained import trained_at
 from stages.shared.accounts import read_fates
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
@@ -47,7 +49,12 @@ from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json
 
 ITEMS, STATES, BASE = Path("data/evaluate/items.parquet"), Path("data/evaluate/states"), Path("data/base")
-TRUNKS, TIERS, METRICS = Path("data/evaluate/trajectories"), Path("data/tiers"), Path("metrics")
+CELLS, TRUNKS, TIERS, METRICS = (
+    Path("data/evaluate/cells.csv"),
+    Path("data/evaluate/trajectories"),
+    Path("data/tiers"),
+    Path("metrics"),
+)
 
 
 def headline_language() -> str:
@@ -72,7 +79,9 @@ def work_out() -> tuple[Analysis, Findings]:
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
     turned = overturns(*read_trunks(TRUNKS, stepper(BASE)))
-    return analysis, find(analysis, points, read_books(TIERS), shelves, break_down(items, analysis, shelves), turned)
+    trained = trained_at(read_rows(CELLS), settings.order, settings.arm)
+    breakdown = break_down(items, analysis, shelves)
+    return analysis, find(analysis, points, read_books(TIERS), shelves, breakdown, turned, trained)
 
 
 def ask() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """What follows beside the verdict: phases, the hypothesis' claims, extrapolation, poll curve, the corpus itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from stages.saturation.overturns import Overturns
 from stages.saturation.phases import Phase, find_phases
 from stages.saturation.poll import PollPoint
 from stages.saturation.shelves import Shelves
+from stages.saturation.trained import Trained
 from stages.saturation.verdict import Bound, bound, is_positive, reference_gain
 
 
@@ -24,7 +25,8 @@ class Findings:
     """Phases by score and order (real arm); claims by score; hidden rungs of the primary score; the poll curve;
     the corpus by group, its headline curve up to twice the corpus, and the coverage at each rung of the ladder
     (by rung: books of the headline language read by then, mean over draws, and what they cover); all scores by
-    group of the probe's books; overturns, None where no trunk was followed beside its null."""
+    group of the probe's books; overturns, None where no trunk was followed beside its null; what the adapters of each
+    rung were trained on, where that is known."""
 
     phases: dict[tuple[str, str], list[Phase]]
     claims: dict[str, list[Claim]]
@@ -35,6 +37,7 @@ class Findings:
     covered: dict[int, tuple[float, float]]
     breakdown: Breakdown
     overturns: Overturns | None = None
+    trained: dict[int, Trained] = field(default_factory=dict)
 
 
 def find(
@@ -44,6 +47,7 @@ def find(
     shelves: Shelves,
     breakdown: Breakdown,
     overturns: Overturns | None = None,
+    trained: dict[int, Trained] | None = None,
 ) -> Findings:
     """Work out everything that needs the analysis, the poll curve and the terms of the books, and nothing else."""
     settings, phases, claims = analysis.settings, {}, {}
@@ -58,7 +62,9 @@ def find(
     ours = headline(corpus, analysis.language)
     covered = covered_at(analysis, ours, books, shelves) if ours else {}
     terms = terms_of(ours) if ours else []
-    return Findings(phases, claims, hidden_of(analysis), poll, corpus, terms, covered, breakdown, overturns)
+    return Findings(
+        phases, claims, hidden_of(analysis), poll, corpus, terms, covered, breakdown, overturns, trained or {}
+    )
 
 
 def phases_of(scored: Scored, interval: float) -> list[Phase]:

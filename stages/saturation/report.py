@@ -9,6 +9,7 @@ from stages.saturation.report_attribution import familiar_part, order_part
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
 from stages.saturation.report_groups import group_part, memory_part
 from stages.saturation.report_overturns import overturn_part
+from stages.saturation.trained import FEW_STEPS
 from stages.saturation.words import between, remedies, sign, verdict_sentence
 from stages.shared.accounts import Fates
 from stages.shared.hypothesis import BOOKS, HIGH, LOW
@@ -24,6 +25,7 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
         decide_part(analysis, say),
         plan_part(analysis, say),
         read_part(analysis, fates, say),
+        trained_part(analysis, findings, say),
         moved_part(analysis, say),
         control_part(analysis, say),
         order_part(analysis, say),
@@ -72,6 +74,17 @@ def read_part(analysis: Analysis, fates: Fates, say: Speaker) -> list[str]:
         rows = [[str(count), reason] for reason, count in reasons]
         lines += table([say("rejected books"), say("reason")], rows)
     return lines
+
+
+def trained_part(analysis: Analysis, findings: Findings, say: Speaker) -> list[str]:
+    """Optimiser steps and tokens at each rung, and a warning where the first are few."""
+    found = {rung: one for rung, one in findings.trained.items() if rung in analysis.primary.cube.rungs}
+    if not found:
+        return []
+    rows = [[f"{rung:,}", f"{one.steps:,.0f}", f"{one.tokens:,.0f}"] for rung, one in found.items()]
+    lines = table([say(key) for key in ("books", "steps", "tokens")], rows)
+    few = [rung for rung, one in found.items() if one.steps < FEW_STEPS]
+    return [*lines, say("few steps", rungs=", ".join(map(str, few)), least=FEW_STEPS), ""] if few else lines
 
 
 def moved_part(analysis: Analysis, say: Speaker) -> list[str]:

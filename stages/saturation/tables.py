@@ -94,9 +94,17 @@ def curve_rows(analysis: Analysis, findings: Findings) -> list[Row]:
         row["coverage"] = rounded(findings.covered[books][1]) if books in findings.covered else None
         row |= triple("gain_share", shares[place] if shares else None)
         rows.append(
-            {"books": books, "used_for_verdict": bool(cube.used[place]), "all_books": books == cube.shelf, **row}
+            {"books": books, "used_for_verdict": bool(cube.used[place]), "all_books": books == cube.shelf}
+            | trained_columns(findings, books)
+            | row
         )
     return rows
+
+
+def trained_columns(findings: Findings, books: int) -> Row:
+    """Optimiser steps and text tokens behind the adapters of a rung, where known, mean over readings."""
+    one = findings.trained.get(books)
+    return {"steps": round(one.steps), "tokens": round(one.tokens)} if one else {"steps": None, "tokens": None}
 
 
 def rung_row(analysis: Analysis, order: str, arm: str, books: int) -> Row:
