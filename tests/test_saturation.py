@@ -152,6 +152,13 @@ def test_half_a_changes_nothing() -> None:
     )
 
 
+def test_half_a_can_be_looked_at_and_decides_nothing() -> None:
+    items, settings = table(Study(plateau, LADDER, 2000)).assign(half="A"), SETTINGS.model_copy(update={"half": "A"})
+    chosen = analyse(items, settings, "en")
+    assert chosen.primary.bounds[0].low > 0
+    assert {(one.kind, one.reasons[0].key) for one in chosen.verdicts} == {("not decided", "half a")}
+
+
 def test_one_more_arm_changes_no_other_interval() -> None:
     study, control = Study(growth, LADDER, 2000), Study(nothing, (2000,), 2000, arm="other_prose")
     items = table(study)

@@ -104,12 +104,13 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
     """
     check_items(items)
     books = book_gains(items)
-    headline = choose(books, language, "random")
+    headline = choose(books, settings.half, language, "random")
     scored = score_all(cubes_of(headline, settings, shelves or Shelves()), headline, settings)
     if (settings.score, settings.order, settings.arm) not in scored:
         raise UserError(
-            f"no cell of half B in {language} has score {settings.score}, order {settings.order}, arm {settings.arm}; "
-            "change saturation.score, saturation.order or saturation.arm, or train and evaluate such a reading"
+            f"no cell of half {settings.half} in {language} has score {settings.score}, order {settings.order}, "
+            f"arm {settings.arm}; "
+            "change saturation.score, order, arm or half, or train and evaluate such a reading"
         )
     primary = scored[settings.score, settings.order, settings.arm]
     names = books.loc[books["book_id"].isin(primary.cube.books), ["book_id", "author"]].drop_duplicates()
@@ -117,7 +118,7 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
     verdicts = judging.judge(
         primary.cube, primary.noise, primary.samples, settings.epsilon, authors,
         (settings.min_probe_books, settings.min_probe_authors), settings.interval,
-        stream(settings.seed, "verdict"),
+        stream(settings.seed, "verdict"), blind=settings.half == "B",
     )  # fmt: skip
     return Analysis(
         settings,
@@ -130,9 +131,9 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
     )
 
 
-def choose(books: pd.DataFrame, language: str, stratum: str) -> pd.DataFrame:
-    """Rows of half B in one language and stratum, and the control text of the forgetting score."""
-    probe = (books["half"] == "B") & (books["language"] == language) & (books["stratum"] == stratum)
+def choose(books: pd.DataFrame, half: str, language: str, stratum: str) -> pd.DataFrame:
+    """Rows of a half of the probe in one language and stratum, and the control text of the forgetting score."""
+    probe = (books["half"] == half) & (books["language"] == language) & (books["stratum"] == stratum)
     return books[probe | ((books["stratum"] == "control") & (books["measure"] == "forgetting"))]
 
 

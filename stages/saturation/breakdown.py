@@ -53,10 +53,10 @@ class Breakdown:
 
 def break_down(items: pd.DataFrame, analysis: Analysis, shelves: Shelves) -> Breakdown:
     """Score every group with the noise and the resamples of the headline, each group as if it were the probe."""
-    memory = read_memory(items)
+    memory = read_memory(items, analysis.settings.half)
     found = [
         score
-        for group in groups(book_gains(items), analysis.language, memory)
+        for group in groups(book_gains(items), analysis.settings.half, analysis.language, memory)
         for score in group_scores(group, analysis, shelves)
     ]
     return Breakdown(tuple(sorted(found, key=place)), memory)
@@ -69,16 +69,16 @@ def place(one: GroupScore) -> tuple[int | str, ...]:
     return (*cell, BY.index(one.by), one.language, tier, one.group, one.rung)
 
 
-def groups(books: pd.DataFrame, language: str, memory: Memory) -> list[Group]:
-    """All groups of half B; languages are never pooled, and control text is a stratum of its own.
+def groups(books: pd.DataFrame, half: str, language: str, memory: Memory) -> list[Group]:
+    """All groups of a half of the probe; languages are never pooled, and control text is a stratum of its own.
 
     Tiers, categories and what the base knows by heart are told apart within the headline language.
     """
     control = (books["stratum"] == "control") & (books["measure"] == "forgetting")
-    books = books[(books["half"] == "B") | control]
+    books = books[(books["half"] == half) | control]
     books = books.assign(contamination=books["book_id"].map(memory.strata).fillna(""))
     random = books[books["stratum"] == "random"]
-    ours = choose(random, language, "random")
+    ours = choose(random, half, language, "random")
     found = [Group("all", "all", language, ours)]
     for by, rows in (("tier", ours), ("category", ours), ("contamination", ours), ("language", random)):
         found += split(rows, by)

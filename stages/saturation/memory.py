@@ -29,7 +29,7 @@ class Familiar:
 
 @dataclass(frozen=True)
 class Memory:
-    """The probe books of half B by language and bits per byte, and the runs on control text, ascending."""
+    """The probe books of a half by language and bits per byte, and the runs on control text, ascending."""
 
     books: tuple[Familiar, ...] = ()
     control: tuple[int, ...] = ()
@@ -45,10 +45,10 @@ class Memory:
         return {book.book_id: book.stratum for book in self.books}
 
 
-def read_memory(items: pd.DataFrame) -> Memory:
+def read_memory(items: pd.DataFrame, half: str = "B") -> Memory:
     """Base rates and runs of an items table; a table without rows of the score memory gives no runs."""
     base = items[items["arm"] == "base"]
-    scored = base[(base["half"] == "B") & (base["stratum"] == "random") & (base["score"] == "prediction")]
+    scored = base[(base["half"] == half) & (base["stratum"] == "random") & (base["score"] == "prediction")]
     recited = base[base["score"] == "memory"]
     runs = recited.groupby("book_id")["bits"].max().astype(int).to_dict()
     sums = scored.groupby(["language", "book_id"])[["bits", "bytes"]].sum().reset_index()

@@ -78,11 +78,13 @@ def poll(items: pd.DataFrame, shelves: Shelves, settings: Saturation, language: 
 
 
 class Polled:
-    """Divergences and per-item gains of pairs of cells, on half B in the headline language."""
+    """Divergences and per-item gains of pairs of cells, on a half of the probe in the headline language."""
 
     def __init__(self, items: pd.DataFrame, settings: Saturation, language: str, apart: Apart) -> None:
         self.items, self.settings, self.apart = items, settings, apart
-        self.chosen = (items["half"] == "B") & (items["language"] == language) & (items["stratum"] == "random")
+        self.chosen = (
+            (items["half"] == settings.half) & (items["language"] == language) & (items["stratum"] == "random")
+        )
         books = tuple(sorted(items.loc[self.chosen, "book_id"].unique()))
         rng = np.random.default_rng(int(fraction(settings.seed, "probe") * 16**13))
         self.resample: Resample = resample_books(books, settings.samples, rng)

@@ -90,7 +90,11 @@ def trained_part(analysis: Analysis, findings: Findings, say: Speaker) -> list[s
 def moved_part(analysis: Analysis, say: Speaker) -> list[str]:
     """Each score at each rung."""
     share, books = f"{analysis.settings.interval:.0%}", len(analysis.primary.cube.books)
-    lines = [f"## {say('moved head')}", "", say("moved text", books=books, language=analysis.language, share=share)]
+    lines = [
+        f"## {say('moved head')}",
+        "",
+        say("moved text", books=books, half=analysis.settings.half, language=analysis.language, share=share),
+    ]
     lines += ["", "![](curve.svg)", "", "![](divergence.svg)", ""]
     for measure in SHOWN:
         if scored := analysis.get(measure):

@@ -28,6 +28,7 @@ class Saturation(Section):
     interval: Share  # coverage of two-sided intervals; the verdict's one-sided bounds stay at 95 %
     samples: Annotated[int, Field(ge=200)]  # joint samples of all cells behind every interval
     seed: int
+    half: Literal["A", "B"] = "B"  # of the probe that is looked at; A is for choosing, and nothing is decided on it
     min_probe_books: Annotated[int, Field(ge=8)]  # in half B; fewer: not decided by rule
     min_probe_authors: Annotated[int, Field(ge=8)]
     plan: Registered | None = None

@@ -128,11 +128,14 @@ def averaged_curves(cube: Cube, noise: Noise, samples: np.ndarray) -> Curves:
 
 def judge(
     cube: Cube, noise: Noise, samples: np.ndarray, epsilon: float, authors: int, least: tuple[int, int],
-    interval: float, rng: np.random.Generator,
+    interval: float, rng: np.random.Generator, blind: bool = True,
 ) -> list[Verdict]:  # fmt: skip
-    """Give the verdicts for epsilon, epsilon / 2 and 2 epsilon, in this order."""
+    """Give the verdicts for epsilon, epsilon / 2 and 2 epsilon, in this order.
+
+    Nothing is decided on a half of the probe that is not `blind`, since training was chosen by looking at it.
+    """
     levels = (epsilon, epsilon / 2, 2 * epsilon)
-    reasons = tuple(obstacles(cube, noise, samples, authors, least))
+    reasons = tuple([] if blind else [Reason("half a", {})]) + tuple(obstacles(cube, noise, samples, authors, least))
     if reasons:
         return [Verdict("not decided", level, reasons) for level in levels]
     curves = averaged_curves(cube, noise, samples)

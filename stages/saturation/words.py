@@ -100,6 +100,7 @@ def remedies(analysis: Analysis, say: Speaker) -> list[str]:
         return []
     short = max(settings.min_probe_books - len(primary.cube.books), settings.min_probe_authors - analysis.authors)
     found = {
+        "half a": lambda: say("other half"),
         "few probe books": lambda: say("more probe books", count=short),
         "one draw": lambda: say("more draws at all"),
         "few rungs": lambda: say("more shelf", least=LEAST_RUNGS, count=max(0, SMALL_SHELF - primary.cube.shelf)),
