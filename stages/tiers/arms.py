@@ -120,14 +120,13 @@ def documents(package: importlib.metadata.Distribution) -> Iterator[str]:
 
 
 def other_prose(texts: Sequence[Text], lock: Path, measure: Measure) -> list[Text]:
-    """For each text as many tokens of the packages' prose, no paragraph twice."""
+    """For each text as many tokens of the packages' prose, none of it twice: a text begins where the last one ended."""
     prose = prose_of_packages(lock)
     lengths = measure(prose)
     supply = iter(zip(prose, lengths, strict=True))
-    result = []
+    result, whole = [], ""
     for one in texts:
-        pieces: list[str] = []
-        size = 0
+        size = measure([whole])[0]
         while size < one.tokens:
             following = next(supply, None)
             if following is None:
@@ -136,9 +135,11 @@ def other_prose(texts: Sequence[Text], lock: Path, measure: Measure) -> list[Tex
                     f"control other_prose needs {needed} tokens, the installed packages have {sum(lengths)}; "
                     "lower tiers.max_books or take it out of tiers.controls"
                 )
-            pieces.append(following[0])
+            whole = f"{whole} {following[0]}".strip()
             size += following[1]
-        result.append(replace_text(one, "other_prose", shorten(" ".join(pieces), one.tokens, measure), measure))
+        text = shorten(whole, one.tokens, measure)
+        whole = whole[len(text) :].strip()
+        result.append(replace_text(one, "other_prose", text, measure))
     return result
 
 
