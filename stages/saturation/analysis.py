@@ -109,8 +109,7 @@ def analyse(items: pd.DataFrame, settings: Saturation, language: str, shelves: S
     if (settings.score, settings.order, settings.arm) not in scored:
         raise UserError(
             f"no cell of half {settings.half} in {language} has score {settings.score}, order {settings.order}, "
-            f"arm {settings.arm}; "
-            "change saturation.score, order, arm or half, or train and evaluate such a reading"
+            f"arm {settings.arm}; change saturation.score, order, arm or half, or train and evaluate such a reading"
         )
     primary = scored[settings.score, settings.order, settings.arm]
     names = books.loc[books["book_id"].isin(primary.cube.books), ["book_id", "author"]].drop_duplicates()

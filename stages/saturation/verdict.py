@@ -135,7 +135,7 @@ def judge(
     Nothing is decided on a half of the probe that is not `blind`, since training was chosen by looking at it.
     """
     levels = (epsilon, epsilon / 2, 2 * epsilon)
-    reasons = tuple([] if blind else [Reason("half a", {})]) + tuple(obstacles(cube, noise, samples, authors, least))
+    reasons = tuple(obstacles(cube, noise, samples, authors, least)) if blind else (Reason("half a", {}),)
     if reasons:
         return [Verdict("not decided", level, reasons) for level in levels]
     curves = averaged_curves(cube, noise, samples)
