@@ -36,6 +36,14 @@ def params_at(commit: str, plan: Plan) -> Params:
     return plans.merged(yaml.safe_load(plans.at_commit(commit, "params.yaml")), plan.params)
 
 
+def params_as_planned(commit: str, plan: Plan) -> Params:
+    """Today's params.yaml as it was at the commit of a plan, with the plan's overrides: a study can be run again after
+    a default of the project has changed.
+    """
+    now, then = (yaml.safe_load(plans.at_commit(one, "params.yaml")) for one in ("HEAD", commit))
+    return plans.merged(plans.carried(now, then), plan.params)
+
+
 def plan_at(commit: str, path: Path) -> Plan:
     """The plan as a commit has it."""
     return plans.read_plan(plans.at_commit(commit, path.as_posix()), path)
@@ -137,7 +145,8 @@ def main() -> None:
         plans.commit_of(lists / name)
     told = bring_books(workspace, lists, library, asked.without_missing)
     log = results.Log.read(folder / results.RUN)
-    params = plans.merged(params_at("HEAD", plan), plans.with_settings({}, asked.set))
+    params = params_as_planned(log.plan_commit or committed, plan)
+    params = plans.merged(params, plans.with_settings({}, asked.set))
     if asked.count:
         run_params(workspace, params, log, "", "tiers")
         print(count.count(workspace.path("data/tiers"), params).told)

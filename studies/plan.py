@@ -95,6 +95,20 @@ def merged(params: Mapping[str, Any], over: Mapping[str, Any], place: str = "") 
     return found
 
 
+def carried(now: Mapping[str, Any], then: Mapping[str, Any]) -> Params:
+    """Params of today with the values that they had then; a key that was not there yet keeps today's value, one that
+    is no more is dropped.
+
+    Example: carried({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "d": 4}}) -> {"a": {"b": 3, "c": 2}}
+    """
+    found = copy.deepcopy(dict(now))
+    for name in now.keys() & then.keys():
+        old, value = now[name], then[name]
+        both = isinstance(old, dict) and isinstance(value, dict)
+        found[name] = carried(old, value) if both else copy.deepcopy(value)
+    return found
+
+
 def with_settings(over: Params, settings: str) -> Params:
     """Overrides with those of the command line, as `train.rank=4 tiers.orders=[tiered]`, over them."""
     found = copy.deepcopy(over)

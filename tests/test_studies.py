@@ -132,6 +132,16 @@ def test_a_second_run_trains_nothing_and_gives_the_same_report(project: Path) ->
     assert "> python -m stages.train" not in told and report.read_bytes() == before
 
 
+def test_a_default_that_changed_since_the_plan_changes_nothing(project: Path) -> None:
+    report, path = project / "studies/mini/metrics/ltm_layers_of_saturation.md", project / "params.yaml"
+    before, params = report.read_bytes(), yaml.safe_load(path.read_text())
+    params["train"]["rank"] += 1
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    commit(project, "another default")
+    told = study(project, "--only", "main")
+    assert "> python -m stages.train" not in told and report.read_bytes() == before
+
+
 def test_a_departure_is_told(project: Path) -> None:
     study(project, "--only", "main", "--set", "saturation.epsilon=7")
     report = (project / "studies/mini/metrics/ltm_layers_of_saturation.md").read_text()
@@ -167,6 +177,15 @@ def test_params_are_merged_key_by_key_and_mappings_of_names_whole() -> None:
     }
     with pytest.raises(UserError, match=r"unknown key probe\.sead; valid keys there are books, seed"):
         plan.merged(params, {"probe": {"sead": 1}})
+
+
+def test_params_of_today_take_the_values_they_had_then() -> None:
+    now = {"train": {"rank": 8, "trajectory": {"every": 8, "new": 1}, "added": 2}, "page": {"x": 1}}
+    then = {"train": {"rank": 4, "trajectory": {"every": 2}, "dropped": 3}, "gone": {"y": 1}}
+    assert plan.carried(now, then) == {
+        "train": {"rank": 4, "trajectory": {"every": 2, "new": 1}, "added": 2},
+        "page": {"x": 1},
+    }
 
 
 def test_what_changes_no_result_is_no_departure() -> None:
