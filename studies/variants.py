@@ -1,11 +1,10 @@
 """Variants of a study: the same books and the same probe, one thing done otherwise; their scores side by side."""
 
-import json
-import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.saturation.tables import read_rows, write_rows
+from stages.saturation.trained import trained_at
 
 MAIN = "main"
 SHOWN = ("prediction", "explanation", "order", "chain", "js", "forgetting")
@@ -21,22 +20,13 @@ def take_scores(workspace: Path, variant: str, path: Path) -> None:
     `tokens` are those its adapters were trained on, mean over draws: forms of one scene are not of one length.
     """
     kept = [row for row in read_rows(path) if row["variant"] != variant] if path.exists() else []
-    tokens = trained_tokens(workspace / "data/train")
+    trained = trained_at(read_rows(workspace / "data/evaluate/cells.csv"))
     new = [
-        {"variant": variant, "tokens": str(round(tokens[row["order"], row["arm"], row["rung"]]))} | row
+        {"variant": variant, "tokens": str(round(trained[row["order"], row["arm"]][int(row["rung"])].tokens))} | row
         for row in read_rows(workspace / "metrics/scores.csv")
         if row["by"] == "all"
     ]
     write_rows(path, [*kept, *new])
-
-
-def trained_tokens(folder: Path) -> dict[tuple[str, str, str], float]:
-    """Mean tokens behind the adapters of an order, arm and rung."""
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for path in sorted(folder.glob("*/*/reading.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault((facts["order"], facts["arm"], str(facts["rung"])), []).append(facts["tokens"])
-    return {cell: statistics.mean(tokens) for cell, tokens in found.items()}
 
 
 def cells_of(rows: Iterable[Row]) -> dict[tuple[str, str, str, int], dict[str, Row]]:

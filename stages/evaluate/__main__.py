@@ -33,6 +33,7 @@ from stages.shared.scenefile import accepted_scenes
 
 BASE, PROBE, SCENES = Path("data/base"), Path("data/probe"), Path("data/validate/scenes.jsonl")
 TRAINED, OUT = Path("data/train"), Path("data/evaluate")
+CELL = ("reading", "order", "arm", "draw", "init", "rung", "top")  # what tells a cell from all others
 LIBRARIES = ["torch", "transformers", "peft", "numpy"]
 
 
@@ -170,12 +171,10 @@ def table(entries: Mapping[str, tuple[dict[str, Any], Path]], books: Mapping[str
 
 
 def cells() -> list[tuple[dict[str, Any], Path]]:
-    """The identity and the folder of every trained cell, sorted by reading and rung."""
+    """What is known of every trained cell, and its folder, sorted by reading and rung."""
     found = []
     for path in sorted(TRAINED.glob("*/*/reading.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        names = ("reading", "order", "arm", "draw", "init", "rung", "top")
-        found.append(({name: facts[name] for name in names}, path.parent))
+        found.append((json.loads(path.read_text(encoding="utf-8")), path.parent))
     if not found:
         raise UserError(f"{TRAINED} has no adapter; run `dvc repro train`")
     return found
@@ -191,13 +190,10 @@ def write_out(entries: Mapping[str, tuple[dict[str, Any], Path]], books: Mapping
     return len(rows)
 
 
-CELL = ("reading", "order", "arm", "draw", "init", "rung", "books", "steps", "tokens")
-
-
-def write_cells(folders: Sequence[Path], path: Path) -> None:
+def write_cells(facts: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write what each adapter was trained on: books, optimiser steps and text tokens."""
-    facts = [json.loads((folder / "reading.json").read_text(encoding="utf-8")) for folder in folders]
-    pd.DataFrame([{name: one[name] for name in CELL} for one in facts]).to_csv(path, index=False, lineterminator="\n")
+    names = [*CELL, "books", "steps", "tokens"]
+    pd.DataFrame([{name: one[name] for name in names} for one in facts]).to_csv(path, index=False, lineterminator="\n")
 
 
 def names_of(found: Sequence[tuple[dict[str, Any], Path]]) -> list[str]:
@@ -214,9 +210,9 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
     entries: dict[str, tuple[dict[str, Any], Path]] = {"base": (NOTHING, reference)}
     found = cells()
     for name, (facts, folder) in zip(names_of(found), found, strict=True):
-        entries[name] = (facts, scorer.entry(name, folder, reference))
+        entries[name] = ({key: facts[key] for key in CELL}, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
-    write_cells([folder for _, folder in found], OUT / "cells.csv")
+    write_cells([facts for facts, _ in found], OUT / "cells.csv")
     code = code_digest([trajectory, adapters, scoring, prefixes, models], LIBRARIES)
     points = trajectory.Points([scorer.shared[0], code], scorer.params.batch_tokens, scorer.open_base)
     trunks = trajectory.write_trajectories(points, scorer.probe, TRAINED, OUT)

@@ -49,12 +49,8 @@ from stages.shared.params import load_params, read_params
 from stages.shared.records import write_json
 
 ITEMS, STATES, BASE = Path("data/evaluate/items.parquet"), Path("data/evaluate/states"), Path("data/base")
-CELLS, TRUNKS, TIERS, METRICS = (
-    Path("data/evaluate/cells.csv"),
-    Path("data/evaluate/trajectories"),
-    Path("data/tiers"),
-    Path("metrics"),
-)
+CELLS, TRUNKS = Path("data/evaluate/cells.csv"), Path("data/evaluate/trajectories")
+TIERS, METRICS = Path("data/tiers"), Path("metrics")
 
 
 def headline_language() -> str:
@@ -79,7 +75,7 @@ def work_out() -> tuple[Analysis, Findings]:
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
     turned = overturns(*read_trunks(TRUNKS, stepper(BASE)))
-    trained = trained_at(read_rows(CELLS), settings.order, settings.arm)
+    trained = trained_at(read_rows(CELLS)).get((settings.order, settings.arm), {})
     breakdown = break_down(items, analysis, shelves)
     return analysis, find(analysis, points, read_books(TIERS), shelves, breakdown, turned, trained)
 

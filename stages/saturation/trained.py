@@ -15,13 +15,15 @@ class Trained:
     tokens: float
 
 
-def trained_at(cells: Iterable[Mapping[str, str]], order: str, arm: str) -> dict[int, Trained]:
-    """Rung -> what the adapters of an order and arm have taken, from the rows of data/evaluate/cells.csv."""
-    found: dict[int, list[Mapping[str, str]]] = {}
+def trained_at(cells: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], dict[int, Trained]]:
+    """Order and arm -> rung -> what its adapters have taken, from the rows of data/evaluate/cells.csv."""
+    found: dict[tuple[str, str], dict[int, list[Mapping[str, str]]]] = {}
     for row in cells:
-        if (row["order"], row["arm"]) == (order, arm):
-            found.setdefault(int(row["rung"]), []).append(row)
+        found.setdefault((row["order"], row["arm"]), {}).setdefault(int(row["rung"]), []).append(row)
     return {
-        rung: Trained(*(mean(int(row[name]) for row in rows) for name in ("steps", "tokens")))
-        for rung, rows in sorted(found.items())
+        name: {
+            rung: Trained(*(mean(int(row[key]) for row in rows) for key in ("steps", "tokens")))
+            for rung, rows in sorted(rungs.items())
+        }
+        for name, rungs in found.items()
     }
