@@ -50,7 +50,7 @@ def a_project(folder: Path, tiny_base: Path) -> Path:
         table.writerow(["reading", "order", "arm", "draw", "rungs", "top", "books"])
         table.writerow(["tiered-real-d0", "tiered", "real", 0, sizes, 1, sizes])
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["train"] |= {"precision": "float32", "dropout": 0.1, "checkpoint_seconds": 0.001}
+    params["train"] |= {"batch": 4, "precision": "float32", "dropout": 0.1, "checkpoint_seconds": 0.001}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
