@@ -74,7 +74,7 @@ def work_out() -> tuple[Analysis, Findings]:
     items, shelves = read_items(ITEMS), read_shelves(TIERS / "orders")
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
-    turned = overturns(*read_trunks(TRUNKS, stepper(BASE)))
+    turned = overturns(*read_trunks(TRUNKS, stepper(BASE), shown=True))
     trained = trained_at(read_rows(CELLS)).get((settings.order, settings.arm), {})
     breakdown = break_down(items, analysis, shelves)
     return analysis, find(analysis, points, read_books(TIERS), shelves, breakdown, turned, trained)

@@ -77,14 +77,17 @@ class Overturns:
     relative: dict[tuple[str, int], Array]
 
 
-def read_trunks(folder: Path, steps: Steps) -> tuple[str, list[Trunk]]:
-    """The reading that was followed and its trunks, from data/evaluate/trajectories; none where none was."""
+def read_trunks(folder: Path, steps: Steps, shown: bool = False) -> tuple[str, list[Trunk]]:
+    """The reading that was followed and its trunks, from data/evaluate/trajectories; none where none was.
+
+    With a real base's `steps` each trunk takes seconds; the progress is then `shown`.
+    """
     if not (folder / "trunks.csv").exists():
         return "", []
     with (folder / "trunks.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     found = []
-    with Progress("saturation overturns", len(rows), "trunk") as progress:
+    with Progress("saturation overturns", len(rows) if shown else 0, "trunk") as progress:
         for row in rows:
             path = folder / f"{row['trajectory']}.npz"
             if not path.exists():
