@@ -12,8 +12,8 @@ from stages.shared.records import TIERS as TIER_NAMES
 from stages.shared.records import ShelfBook, read_csv
 
 if TYPE_CHECKING:
-    from stages.train.plan import Plan, Step
-    from stages.train.trunk import Recipe
+    from stages.shared.plan import Plan, Step
+    from stages.shared.trunk import Recipe
 
 BASE, TIERS, PROBE, TRAINED = Path("data/base"), Path("data/tiers"), Path("data/probe"), Path("data/train")
 
@@ -35,7 +35,7 @@ def read_params() -> Any:
 def recipe(precision: str) -> "Recipe":
     """The recipe of params.yaml in a precision; "auto" is the machine's own."""
     from stages.shared.models import device
-    from stages.train.trunk import Recipe, precision_of
+    from stages.shared.trunk import Recipe, precision_of
 
     settings = read_params().model_dump() | {"precision": precision_of(precision, device())}
     return Recipe(**{field.name: settings[field.name] for field in dataclasses.fields(Recipe)})
@@ -44,7 +44,7 @@ def recipe(precision: str) -> "Recipe":
 def plan(rungs: Sequence[int]) -> "Plan":
     """The plan of the first real reading of data/tiers with rungs of our own."""
     from stages.shared.models import load_tokenizer
-    from stages.train.plan import plan_reading
+    from stages.shared.plan import plan_reading
 
     params, tokenizer, books = read_params(), load_tokenizer(BASE), books_in_order()
     if max(rungs) > len(books):
@@ -108,8 +108,7 @@ def trained(count: int) -> list[str]:
 
 def bits_per_byte(folders: Sequence[str | None], count: int) -> list[float]:
     """Bits per byte of the passages under each adapter, and under the base where a folder is None."""
-    from stages.evaluate import adapters
-    from stages.shared import models, scoring
+    from stages.shared import adapters, models, scoring
 
     base, read = models.load_base(BASE), passages(count)
     encoded = [base.tokenizer.encode(text, add_special_tokens=False) for text in read]

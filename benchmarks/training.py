@@ -36,7 +36,7 @@ def flops_per_token(frozen: int, adapter: int) -> int:
 def ours(books: int) -> Answer:
     """One pass of our trunk over the books' scenes; seconds of its steps."""
     from stages.shared import models
-    from stages.train.trunk import Trunk
+    from stages.shared.trunk import Trunk
 
     steps = material.steps(books)
     trained = Trunk(models.load_base(material.BASE), material.recipe("auto"), 0)
@@ -82,9 +82,9 @@ def products(precision: str, seconds: float) -> Answer:
 
 def start(began: float, kept: str) -> Answer:
     """Run stage `train` itself up to its first step; seconds since the process was asked for."""
-    from stages.shared import keyed
+    from stages.shared import keyed, trunk
     from stages.train import __main__ as stage
-    from stages.train import reading, trunk
+    from stages.train import reading
 
     def first_step(*_: object) -> float:
         raise FirstStep(time.time() - began)
@@ -109,7 +109,7 @@ class FirstStep(BaseException):
 def short_reading(books: int, precision: str, folder: str) -> Answer:
     """Read the books with a cool-down at the end, and keep the adapter in a folder."""
     from stages.shared import models
-    from stages.train.trunk import Trunk
+    from stages.shared.trunk import Trunk
 
     found = material.plan([books])
     trained = Trunk(models.load_base(material.BASE), material.recipe(precision), 0)

@@ -36,7 +36,7 @@ def ladder(books: int, rungs: int) -> list[int]:
 def trunk(init: int, rungs: list[int], folder: str) -> Answer:
     """Walk the trunk once and leave it at every rung for its cool-down; the adapters go into `folder`."""
     from stages.shared import models
-    from stages.train.trunk import Trunk
+    from stages.shared.trunk import Trunk
 
     found, tokens = material.plan(rungs), 0
     trained = Trunk(models.load_base(material.BASE), material.recipe("auto"), init)
@@ -55,7 +55,7 @@ def trunk(init: int, rungs: list[int], folder: str) -> Answer:
 def restarts(init: int, rungs: list[int], folder: str) -> Answer:
     """Read up to every rung from nothing, each reading planned for itself."""
     from stages.shared import models
-    from stages.train.trunk import Trunk
+    from stages.shared.trunk import Trunk
 
     base, seconds, tokens = models.load_base(material.BASE), 0.0, 0
     for books in rungs:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from stages import base
 from stages.evaluate import __main__ as evaluate
-from stages.evaluate import adapters, cell, conditions
-from stages.shared import models, scoring
+from stages.evaluate import cell, conditions
+from stages.shared import adapters, models, scoring
 from stages.shared.progress import Progress
 from stages.shared.scenefile import Scene, write_accepted
 from stages.shared.scoring import Request

@@ -9,10 +9,9 @@ from conftest import prose
 from stages import base
 from stages.evaluate import trajectory
 from stages.evaluate.cell import Probe
-from stages.shared import models, scoring
+from stages.shared import card, models, scoring
 from stages.shared.records import write_json
-from stages.train import card
-from stages.train.trunk import Recipe, Trunk
+from stages.shared.trunk import Recipe, Trunk
 
 SEVERAL = frozenset({"p0", "p1", "p2"})
 

@@ -14,8 +14,7 @@ from peft import LoraConfig, get_peft_model
 
 from benchmarks import peers
 from stages import base as base_stage
-from stages.evaluate import adapters
-from stages.shared import models, scoring
+from stages.shared import adapters, models, scoring
 
 CONTEXT = 1024  # of the tiny base
 PARAGRAPHS = [1 + index % 3 for index in range(46)] + [14, 18, 22, 40]  # the last four do not fit into the context

@@ -14,8 +14,8 @@ from stages.evaluate import conditions
 from stages.evaluate.__main__ import encoder
 from stages.shared import models
 from stages.shared.measures import book_gains
-from stages.train.plan import Step
-from stages.train.trunk import Recipe, Trunk
+from stages.shared.plan import Step
+from stages.shared.trunk import Recipe, Trunk
 
 WORKS = ["sample-003", "sample-004", "sample-012", "sample-027", "sample-030", "sample-033", "sample-037", "sample-038"]
 

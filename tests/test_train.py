@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import base
-from stages.shared import models
+from stages.shared import models, plan
 from stages.shared.errors import UserError
 from stages.shared.keyed import file_digest
 from stages.shared.progress import Progress
 from stages.shared.records import ShelfBook
-from stages.train import plan, reading
-from stages.train.trunk import Recipe, Trunk
+from stages.shared.trunk import Recipe, Trunk
+from stages.train import reading
 
 RECIPE = Recipe(
     rank=4, alpha=8, dropout=0.1, learning_rate=0.01, warmup=2, clip=1.0, weight_decay=0.0, precision="float32"

@@ -201,8 +201,8 @@ import resource
 from pathlib import Path
 from stages.shared import models
 from stages.shared.errors import run
-from stages.train.plan import Step
-from stages.train.trunk import Recipe, Trunk
+from stages.shared.plan import Step
+from stages.shared.trunk import Recipe, Trunk
 
 def main():
     trunk = Trunk(models.load_base(Path("data/base")), Recipe(4, 8, 0.0, 0.01, 2, 1.0, 0.0, "float32"), 0)

@@ -8,12 +8,12 @@ from conftest import prose
 from safetensors.torch import load_file
 
 from stages import base
-from stages.shared import models
+from stages.shared import models, plan
 from stages.shared.errors import UserError
+from stages.shared.ranks import Ranks
 from stages.shared.records import ShelfBook, write_csv
-from stages.train import plan, reading, trajectory
-from stages.train.ranks import Ranks
-from stages.train.trunk import Recipe
+from stages.shared.trunk import Recipe
+from stages.train import reading, trajectory
 
 RECIPE = Recipe(2, 4, 0.0, 0.01, 2, 1.0, 0.0, "float32")
 BOOKS = 10

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evaluate import adapters, cell, conditions, outside, trajectory
-from stages.shared import models, prefixes, scoring
+from stages.evaluate import cell, conditions, outside, trajectory
+from stages.shared import adapters, models, prefixes, scoring
 from stages.shared.chance import shuffled
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.evaluate import adapters
 from stages.evaluate.cell import Probe
 from stages.evaluate.conditions import Encode
-from stages.shared import scoring
+from stages.shared import adapters, scoring
 from stages.shared.keyed import Keyed, key_of
 from stages.shared.models import Base
 from stages.shared.progress import Progress

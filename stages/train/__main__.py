@@ -14,15 +14,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.shared import models
+from stages.shared import card, models, plan, trunk
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import assemble, code_digest
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
+from stages.shared.ranks import Ranks
 from stages.shared.workers import Workers
-from stages.train import card, fleet, plan, reading, trajectory, trunk
-from stages.train.ranks import Ranks
+from stages.train import fleet, reading, trajectory
 
 BASE, OUT = Path("data/base"), Path("data/train")
 LIBRARIES = ["torch", "peft", "transformers", "tokenizers"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from stages.shared import models
+from stages.shared import models, plan, trunk
 from stages.shared.errors import UserError
 from stages.shared.workers import Failure, Limits, Workers, map_items, seat
-from stages.train import plan, reading, trunk
+from stages.train import reading
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from stages.shared import models
+from stages.shared import card, models, plan, trunk
 from stages.shared.errors import UserError
 from stages.shared.keyed import Keyed, key_of, store_root
+from stages.shared.ranks import Ranks
 from stages.shared.records import ShelfBook, read_csv
-from stages.train import card, plan, trunk
 from stages.train.curves import Curves
-from stages.train.ranks import Ranks
 
 TIERS, CURVES = Path("data/tiers"), Path("dvclive")
 TEXT_TIERS = ("core", "orbit", "fractal")

@@ -13,15 +13,15 @@ from typing import Any
 
 from pydantic import Field
 
-from stages.shared import models
+from stages.shared import card, models, plan, trunk
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 from stages.shared.keyed import Keyed, key_of
 from stages.shared.params import Section
 from stages.shared.progress import Progress
+from stages.shared.ranks import Ranks
 from stages.shared.records import ShelfBook, read_csv, write_json
-from stages.train import card, plan, reading, trunk
-from stages.train.ranks import Ranks
+from stages.train import reading
 
 FOLDER = "trajectories"
 

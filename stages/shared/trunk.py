@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from stages.shared.errors import UserError
 from stages.shared.models import Base, has_bfloat16, told_by_the_system
-from stages.train.plan import Step
-from stages.train.ranks import Ranks
+from stages.shared.plan import Step
+from stages.shared.ranks import Ranks
 
 
 @dataclass(frozen=True)
