@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.extract import __main__ as stage
-from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, pdf, plain, tags, text
+from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, parse, pdf, plain, tags, text
 from stages.extract.archive import Archive
 from stages.extract.blocks import Block, Rejected
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
@@ -224,8 +224,8 @@ ELEMENTS = st.recursive(
 @given(st.lists(ELEMENTS, max_size=6).map("".join))
 def test_markup_as_it_stands_reads_as_lxml_writes_it(body):
     content = page(body)
-    as_it_stands = markup.Walker(markup.as_it_stands(content), "xml", calm=False).walk()
-    assert markup.Walker(markup.as_written(markup.parse_strict(content)), "xml", calm=False).walk() == as_it_stands
+    as_it_stands = markup.Walker(parse.as_it_stands(content), "xml", calm=False).walk()
+    assert markup.Walker(parse.as_written(parse.parse_strict(content)), "xml", calm=False).walk() == as_it_stands
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_markup_as_it_stands_reads_as_lxml_writes_it(body):
 )
 def test_what_is_no_tag_is_left_to_lxml(odd):
     with pytest.raises(tags.Unplain):
-        markup.Walker(markup.as_it_stands(page(f"<p>One{odd} two.</p>")), "xml", calm=False).walk()
+        markup.Walker(parse.as_it_stands(page(f"<p>One{odd} two.</p>")), "xml", calm=False).walk()
     assert of_markup(f"<p>One{odd} two.</p>") == [("prose", "One two.")]
 
 

@@ -34,7 +34,8 @@ from stages.shared.workers import Failure, Workers, map_items
 SHELF = Path("data/shelf.csv")
 OUT = Path("data/extract")
 READER = (
-    "archive blocks boilerplate calm clean conventions encoding epub figures layout markup pdf plain read tags text"
+    "archive blocks boilerplate calm clean conventions encoding epub figures layout markup parse pdf plain"
+    " read tags text"
 )
 SHARED = "language scripts sketches"
 MODULES = (

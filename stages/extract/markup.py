@@ -4,18 +4,14 @@ import contextlib
 import html
 import re
 from collections.abc import Callable
-from typing import Any
-
-from lxml import etree
 
 from stages.extract import plain
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
-from stages.extract.calm import UNICODE, calm_text, careful_text, is_calm
+from stages.extract.calm import calm_text, careful_text, is_calm
 from stages.extract.clean import clean_characters
-from stages.extract.encoding import decode
-from stages.extract.tags import BREAK, SOUP, TEI, XML, Shape, Tag, Unplain, tag_of
+from stages.extract.parse import as_written, checked, dialect_of, parse_soup, parse_strict
+from stages.extract.tags import BREAK, SOUP, Shape, Tag, Unplain, tag_of
 
-UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 BACK = {"↩", "↩︎", "↑", "^", "[back]", "[Back]", "←"}
 NUMBER = re.compile(r"[\[(]?\d{1,4}[\])]?")
 WORD_END = re.compile(r"[^\W\d_]{3,}[.,;:!?\"'”’)\]]*$")
@@ -24,57 +20,22 @@ PRE_WIDTH = 66  # columns at which preformatted text is taken to be wrapped, at 
 LONGEST_VERSE = 90  # characters; a longer single line in a poem is prose (an argument, a stage direction)
 ENTITY = re.compile(r"&(#?\w+);")
 OWN = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # entities that XML itself knows
-STRICT = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
 BETWEEN = re.compile(r"<([^>]*)>")
-PROLOG = re.compile(r"\s*(?:<\?xml\s[^>]*\?>)?\s*(?:<!DOCTYPE[^>\[]*>)?\s*")
 
 
 def blocks_of(content: bytes) -> list[Block]:
     """The blocks of one document, in reading order; [] where nothing in it is text."""
+    markup = checked(content)
+    if markup is not None:
+        with contextlib.suppress(Unplain):
+            return Walker(markup, dialect_of(markup), is_calm(content, "utf-8")).walk()
     root = parse_strict(content)
     if root is None:
         root = parse_soup(content)
         return [] if root is None else Walker(as_written(root), SOUP, calm=False).walk()
-    encoding = (root.getroottree().docinfo.encoding or "utf-8").lower()
-    dialect = TEI if etree.QName(root).localname.lower().startswith("tei") else XML
-    calm = is_calm(content, encoding)
-    if encoding in UNICODE and b"\0" not in content:
-        with contextlib.suppress(Unplain):
-            return Walker(as_it_stands(content), dialect, calm).walk()
-    return Walker(as_written(root), dialect, calm).walk()
-
-
-def as_it_stands(content: bytes) -> str:
-    """The markup of a well-formed document in UTF-8, from its root element on, with the line ends of XML."""
-    text = content.decode("utf-8-sig")
-    found = PROLOG.match(text)
-    text = text[found.end() :] if found else text
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def as_written(root: Any) -> str:
-    """The markup of a parsed document as lxml writes it: nothing but elements and text."""
-    etree.strip_elements(root, "script", "style", with_tail=False)
-    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
-    return str(etree.tostring(root, encoding="unicode", with_tail=False))
-
-
-def parse_strict(content: bytes) -> Any | None:
-    """Parse as XML, None where it is not well formed; entities are never expanded nor fetched."""
-    try:
-        return etree.fromstring(content, STRICT)
-    except (etree.XMLSyntaxError, ValueError):
-        return None
-
-
-def parse_soup(content: bytes) -> Any | None:
-    """Parse as tag soup; None where nothing can be made of it. Raises Rejected for bytes that are no text."""
-    text = decode(content if content[:2] in UTF_16 else content.replace(b"\0", b""))
-    soup = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False, recover=True)
-    try:
-        return etree.fromstring(text.encode("utf-8", "replace"), soup)
-    except (etree.XMLSyntaxError, ValueError):
-        return None
+    encoding = root.getroottree().docinfo.encoding or "utf-8"
+    markup = as_written(root)
+    return Walker(markup, dialect_of(markup), is_calm(content, encoding)).walk()
 
 
 class Walker:
