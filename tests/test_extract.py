@@ -178,10 +178,36 @@ def test_lines_of_a_calm_document_are_those_of_a_careful_one(content):
     assert calm.calm_text(content) == calm.careful_text(content)
 
 
-def test_a_document_is_calm_unless_a_character_needs_care():
-    assert calm.is_calm("<p>größer “als” Москва</p>".encode(), "utf-8")
-    for content in ("<p>&#173;</p>", "<p>oﬃce</p>", "<p>e\u0301</p>", "<p>三國</p>", "<p>a\u2009b</p>"):
-        assert not calm.is_calm(content.encode(), "utf-8")
+@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \v天ー下大カ，\n\u3000"])))
+def test_lines_of_a_calm_document_with_cjk_are_those_of_a_careful_one(content):
+    assert calm.wide_text(content) == calm.careful_text(content)
+
+
+@given(st.text(st.sampled_from([*sorted(calm.CALM - {"\xa0"}), *" \vab."])).filter(calm.is_even))
+def test_lines_of_an_even_document_are_those_of_a_careful_one(content):
+    assert calm.even_text(content) == calm.careful_text(content)
+
+
+def test_a_document_is_cleaned_no_more_than_its_characters_need():
+    assert (
+        calm.cleaner_of("<p>größer “als” Москва, ἄνθρωπος וַ".replace("\u05b7", "").encode(), "utf-8") is calm.calm_text
+    )
+    assert calm.cleaner_of("<p>三國“演義”，カー</p>".encode(), "utf-8") is calm.wide_text
+    for content in (
+        "<p>&#173;</p>",
+        "<p>oﬃce</p>",
+        "<p>e\u0301</p>",
+        "<p>\uf9dc</p>",
+        "<p>カ\u3099</p>",
+        "<p>a\u2009b</p>",
+    ):
+        assert calm.cleaner_of(content.encode(), "utf-8") is calm.careful_text
+
+
+@pytest.mark.parametrize("dialect", [tags.XML, tags.TEI, tags.SOUP])
+def test_inline_tags_do_nothing_to_the_text_in_them(dialect):
+    starts = [tags.tag_of(name, dialect) for name in markup.INLINE if not name.startswith("/")]
+    assert all(tag.shape.plain and not tag.shape.dropped for tag in starts)
 
 
 def test_hyphens_at_line_ends_follow_the_books_own_spelling():
@@ -224,8 +250,8 @@ ELEMENTS = st.recursive(
 @given(st.lists(ELEMENTS, max_size=6).map("".join))
 def test_markup_as_it_stands_reads_as_lxml_writes_it(body):
     content = page(body)
-    as_it_stands = markup.Walker(parse.as_it_stands(content), "xml", calm=False).walk()
-    assert markup.Walker(parse.as_written(parse.parse_strict(content)), "xml", calm=False).walk() == as_it_stands
+    as_it_stands = markup.Walker(parse.as_it_stands(content), "xml").walk()
+    assert markup.Walker(parse.as_written(parse.parse_strict(content)), "xml").walk() == as_it_stands
 
 
 @pytest.mark.parametrize(
@@ -233,7 +259,7 @@ def test_markup_as_it_stands_reads_as_lxml_writes_it(body):
 )
 def test_what_is_no_tag_is_left_to_lxml(odd):
     with pytest.raises(tags.Unplain):
-        markup.Walker(parse.as_it_stands(page(f"<p>One{odd} two.</p>")), "xml", calm=False).walk()
+        markup.Walker(parse.as_it_stands(page(f"<p>One{odd} two.</p>")), "xml").walk()
     assert of_markup(f"<p>One{odd} two.</p>") == [("prose", "One two.")]
 
 

@@ -1,27 +1,52 @@
 """Documents without a character that needs care, told once for all, so that their lines need next to no cleaning."""
 
 import re
+from collections.abc import Callable
+from unicodedata import is_normalized
 
 from stages.extract.clean import clean_characters, one_line
 from stages.extract.tags import BREAK
 
 ASCII = bytes(range(128))
 # Letters, marks and punctuation that are in NFC whatever stands beside them, no white space but one, no CJK.
-INERT = "\xa0-\xac\xae-\u02ff\u0388-\u03ff\u0401-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2122"
-CALM = frozenset(re.findall(f"[{INERT}]", "".join(map(chr, range(0x2200)))))
+INERT = (
+    "\xa0-\xac\xae-\u02ff\u0388-\u03ff\u0401-\u0482\u048a-\u052f\u05be\u05d0-\u05ea\u05f3\u05f4\u060c\u061b\u061f"
+    "\u0621-\u064a\u0660-\u066f\u0671-\u06d3\u06f0-\u06f9\u1f00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2122"
+)
+SIGNS = [sign for sign in re.findall(f"[{INERT}]", "".join(map(chr, range(0x2200)))) if is_normalized("NFC", sign)]
+CALM = frozenset(SIGNS)
+WIDE = re.compile(
+    f"[{re.escape(''.join(SIGNS))}\u3000-\u3029\u3041-\u3096\u309d-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uffef]*"
+)
 UNICODE = {"utf-8", "utf8", "us-ascii", "ascii"}
 CONTROLS = (b"\x7f", b"\0")
 
 
-def is_calm(content: bytes, encoding: str) -> bool:
-    """Whether all characters of an XML document (its bytes, and the encoding that its parser took) are calm."""
+Cleaner = Callable[[str], str]
+
+
+def cleaner_of(content: bytes, encoding: str) -> Cleaner:
+    """The least cleaning that the texts of an XML document need (its bytes, and the encoding that its parser took)."""
     if encoding.lower() not in UNICODE or any(control in content for control in CONTROLS):
-        return False
+        return careful_text
     if b"&" in content and b"&#" in content:  # a character that the bytes do not show; one byte is found faster
-        return False
+        return careful_text
     if content.isascii():
-        return True
-    return CALM.issuperset(content.translate(None, ASCII).decode("utf-8", "replace"))
+        return calm_text
+    beyond = content.translate(None, ASCII).decode("utf-8", "replace")
+    if CALM.issuperset(beyond):
+        return calm_text
+    return wide_text if WIDE.fullmatch(beyond) else careful_text
+
+
+def is_even(markup: str) -> bool:
+    """Whether no text of a document has two spaces in a row, or a space of another kind."""
+    return not ("  " in markup or "\t" in markup or "\xa0" in markup or "\n" in markup)
+
+
+def even_text(text: str) -> str:
+    """What careful_text makes of a text of a calm document that is even."""
+    return "\n".join(filter(None, map(str.strip, text.split(BREAK)))) if BREAK in text else text.strip()
 
 
 def calm_text(text: str) -> str:
@@ -32,6 +57,11 @@ def calm_text(text: str) -> str:
         return " ".join(text.split()) if spaced else text.strip()
     lines = [" ".join(line.split()) if spaced else line.strip() for line in text.split(BREAK)]
     return "\n".join(filter(None, lines))
+
+
+def wide_text(text: str) -> str:
+    """What careful_text makes of a text of a document that is calm but for CJK, whose lines join without a space."""
+    return careful_text(text) if "\n" in text or "\u3000" in text else calm_text(text)
 
 
 def careful_text(text: str) -> str:

@@ -3,14 +3,13 @@
 import contextlib
 import html
 import re
-from collections.abc import Callable
 
 from stages.extract import plain
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
-from stages.extract.calm import calm_text, careful_text, is_calm
+from stages.extract.calm import Cleaner, calm_text, careful_text, cleaner_of, even_text, is_even
 from stages.extract.clean import clean_characters
 from stages.extract.parse import as_written, checked, dialect_of, parse_soup, parse_strict
-from stages.extract.tags import BREAK, SOUP, Shape, Tag, Unplain, tag_of
+from stages.extract.tags import BREAK, SOUP, Leaves, Shape, Tag, Unplain, tag_of
 
 BACK = {"↩", "↩︎", "↑", "^", "[back]", "[Back]", "←"}
 NUMBER = re.compile(r"[\[(]?\d{1,4}[\])]?")
@@ -20,6 +19,9 @@ PRE_WIDTH = 66  # columns at which preformatted text is taken to be wrapped, at 
 LONGEST_VERSE = 90  # characters; a longer single line in a poem is prose (an argument, a stage direction)
 ENTITY = re.compile(r"&(#?\w+);")
 OWN = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # entities that XML itself knows
+INLINE = frozenset(
+    f"{slash}{name}" for name in "abbr b big cite em i small span strong tt u".split() for slash in ("", "/")
+)
 BETWEEN = re.compile(r"<([^>]*)>")
 
 
@@ -28,28 +30,35 @@ def blocks_of(content: bytes) -> list[Block]:
     markup = checked(content)
     if markup is not None:
         with contextlib.suppress(Unplain):
-            return Walker(markup, dialect_of(markup), is_calm(content, "utf-8")).walk()
+            return Walker(markup, dialect_of(markup), cleaner_of(content, "utf-8")).walk()
     root = parse_strict(content)
     if root is None:
         root = parse_soup(content)
-        return [] if root is None else Walker(as_written(root), SOUP, calm=False).walk()
+        return [] if root is None else Walker(as_written(root), SOUP).walk()
     encoding = root.getroottree().docinfo.encoding or "utf-8"
     markup = as_written(root)
-    return Walker(markup, dialect_of(markup), is_calm(content, encoding)).walk()
+    return Walker(markup, dialect_of(markup), cleaner_of(content, encoding)).walk()
 
 
 class Walker:
     """Walks through the markup of a document once, tag by tag, and cuts its text into blocks.
 
-    `calm`: no character of the document needs care. The markup is that of a document which lxml has parsed, so its
-    tags are balanced. Raises Unplain where it holds more than tags and text.
+    `clean` is the least cleaning that its texts need. The markup is that of a document which a parser has accepted, so
+    its tags are balanced. Raises Unplain where it holds more than tags and text.
     """
 
-    def __init__(self, markup: str, dialect: str, calm: bool) -> None:
+    def __init__(self, markup: str, dialect: str, clean: Cleaner = careful_text) -> None:
+        markup = markup.replace("<br/>", BREAK).replace("<br />", BREAK)
+        if clean is calm_text and not ("<pre" in markup or ":pre" in markup):
+            markup = markup.replace("\n", " ")
         pieces = BETWEEN.split(markup)  # text, tag, text, tag ... text
         self.tags, self.texts = pieces[1::2], pieces[2::2]  # tags, and the text behind each
+        self.last = len(self.tags)
+        self.tags += ("", "")  # so that a look ahead needs no care
         self.dialect, self.entities = dialect, "&" in markup
-        self.clean: Callable[[str], str] = calm_text if calm else careful_text
+        self.clean = clean
+        self.clean_whole = even_text if clean is calm_text and is_even(markup) else clean  # of a text between two tags
+        self.leaves = Leaves(dialect)
         self.blocks: list[Block] = []
         self.parts: list[str] = []
         self.links = self.linked = 0  # links in `parts`, and characters inside them
@@ -62,16 +71,15 @@ class Walker:
     def walk(self) -> list[Block]:
         """All blocks of the document."""
         tags, texts, dialect, elements, parts = self.tags, self.texts, self.dialect, self.open, self.parts
-        at, last = 0, len(tags)
-        while at < last:
+        at = 0
+        while at < self.last:
             tag = tag_of(tags[at], dialect)
             if tag is None:
                 tag, begin = elements.pop()
                 if not tag.shape.plain:
                     self.leave(tag.shape, begin)
-            elif (shape := tag.shape).simple and not self.states and not tag.empty and tags[at + 1] == tag.end:
-                self.add_block(texts[at])
-                at += 1
+            elif (shape := tag.shape).leaf and not self.states and (beyond := self.add_run(at)) > at:
+                at = beyond - 1
             elif tag.empty and shape.pause and not shape.dropped:
                 parts.append(shape.pause)
             elif shape.dropped or (shape.asks and self.drops(tag, at)):
@@ -87,7 +95,7 @@ class Walker:
                 pass
             elif parts and not self.counts:
                 parts.append(text)
-            elif parts or self.states or text != "\n":
+            elif parts or self.states or not text.isspace():
                 self.add(text)
             at += 1
         self.flush()
@@ -106,13 +114,16 @@ class Walker:
 
     def inside(self, begin: int) -> tuple[str, list[str]]:
         """The text in the element that begins at a tag, without spaces at its ends, and the names of its children."""
-        end, depth, names = self.end_of(begin), 0, []
-        for source in self.tags[begin + 1 : end]:
-            tag = tag_of(source, self.dialect)
+        end, depth = self.end_of(begin), 0
+        names = ["br"] * self.texts[begin].count(BREAK)
+        for at in range(begin + 1, end):
+            tag = tag_of(self.tags[at], self.dialect)
             if tag is not None and depth == 0:
                 names.append(tag.name)
             depth += -1 if tag is None else not tag.empty
-        return self.spelt("".join(self.texts[begin:end])).strip(), names
+            if depth == 0:
+                names += ["br"] * self.texts[at].count(BREAK)
+        return self.spelt("".join(self.texts[begin:end]).replace(BREAK, "")).strip(), names
 
     def drops(self, tag: Tag, at: int) -> bool:
         """Whether an image, a raised text or a link is no text of the book: a picture, the mark of a note."""
@@ -166,30 +177,57 @@ class Walker:
         if self.entities and "&" in text:
             text = self.spelt(text)
         if self.states:
+            if self.depth["link"]:
+                shown = [len(line) for line in map(str.strip, text.split(BREAK)) if line]
+                self.links += len(shown)
+                self.linked += sum(shown)
             if self.depth["pre"]:
                 text = text.replace("\n", BREAK)
-            if self.depth["link"] and (shown := len(text.strip())):
-                self.links += 1
-                self.linked += shown
         elif not self.parts and text.isspace():
             return
         self.parts.append(text)
 
-    def add_block(self, text: str) -> None:
-        """Add a paragraph that stands in an element alone, outside of any state."""
-        if self.parts:
+    def add_run(self, at: int) -> int:
+        """Add the paragraphs that follow each other from the tag `at` on, outside of any state, each an element's all.
+
+        Returns one past the last tag of the last of them; `at` where there is none.
+        """
+        tags, texts, leaves = self.tags, self.texts, self.leaves
+        begin, found = at, list[Block]()
+        while leaf := leaves[tags[at]]:
+            close = at + 1
+            if tags[close] == leaf.end:
+                line = self.line_of(texts[at], self.clean_whole)
+            elif (close := self.behind_inline(close)) and tags[close] == leaf.end:
+                line = self.line_of("".join(texts[at:close]), self.clean)
+            else:
+                break
+            if line:
+                found.append(paragraph_of(line, leaf.shape.leaf))
+            at = close + 1
+            if (rest := texts[close]) and not rest.isspace():
+                break
+        if at > begin and self.parts:
             self.flush()
-        if self.entities and "&" in text:
-            text = self.spelt(text)
-        if text and (line := self.clean(text)):
-            if self.stanza:
-                self.flush_stanza()
-            self.blocks.append(Block(PROSE, line))
+        if found:
+            self.flush_stanza()
+            self.blocks += found
+        return at
+
+    def behind_inline(self, at: int) -> int:
+        """The first place from `at` on whose tag is not one of plain emphasis."""
+        while self.tags[at] in INLINE:
+            at += 1
+        return at
+
+    def line_of(self, text: str, clean: Cleaner) -> str:
+        """A text in full, cleaned."""
+        return self.clean(self.spelt(text)) if self.entities and "&" in text else clean(text)
 
     def spelt(self, text: str) -> str:
         """A text with its entities as characters; from one that is not XML's own on, the lines need care."""
         if any(name not in OWN for name in ENTITY.findall(text)):
-            self.clean = careful_text
+            self.clean = self.clean_whole = careful_text
         return ENTITY.sub(character_of, text)
 
     def flush(self) -> None:
@@ -231,6 +269,15 @@ class Walker:
         if self.stanza:
             self.blocks.append(Block(VERSE if len(self.stanza) > 1 else PROSE, "\n".join(self.stanza)))
             self.stanza = []
+
+
+def paragraph_of(text: str, kind: str) -> Block:
+    """The block of a text that is all of an element of some kind; its forced line breaks are \\n."""
+    if "\n" not in text:
+        return Block(PROSE if kind == VERSE else kind, text)
+    if kind == VERSE or (kind == PROSE and is_verse(text.split("\n"))):
+        return Block(VERSE, text)
+    return Block(kind, text.replace("\n", " "))
 
 
 def is_verse(lines: list[str]) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE
+
 XML, TEI, SOUP = "xml", "tei", "soup"  # dialects; in soup a colon is part of a name
 NAME = r"[^\s=<>\"'/]+"
 ATTRIBUTE = re.compile(rf"\s+({NAME})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -55,7 +57,7 @@ class Shape(NamedTuple):
 
     dropped: bool  # it and all in it is no text of the book
     asks: bool  # whether it is dropped depends on what is in it or before it
-    simple: bool  # it is a paragraph, or holds some, and nothing else
+    leaf: str  # the kind of block that a text in it is that stands alone in it; "" where more must be known
     plain: bool  # it does nothing at all: the text in it goes on
     block: bool  # it interrupts the paragraph around it
     pause: str  # what stands in its place: a space before a cell, a forced line break
@@ -94,6 +96,19 @@ def tag_of(source: str, dialect: str) -> Tag | None:
     return Tag(name, shape, source.endswith("/"), end, given.get("href", ""), given.get("alt", ""))
 
 
+class Leaves(dict[str, Tag | None]):
+    """The tags of one document by their source, those of leaves alone: None for all other tags."""
+
+    def __init__(self, dialect: str) -> None:
+        super().__init__({"": None})
+        self.dialect = dialect
+
+    def __missing__(self, source: str) -> Tag | None:
+        tag = tag_of(source, self.dialect)
+        self[source] = leaf = tag if tag is not None and tag.shape.leaf and not tag.empty else None
+        return leaf
+
+
 def shape_of(name: str, tei: bool, given: Mapping[str, str]) -> Shape:
     """The shape of an element by its name and its attributes."""
     words = set(given.get("class", "").lower().split())
@@ -107,9 +122,9 @@ def shape_of(name: str, tei: bool, given: Mapping[str, str]) -> Shape:
     pause = "" if block else PAUSES.get(name, "")
     marks = ("link",) if name == "a" and given.get("href") else marks_of(name, tei, words, kinds)
     plain = not (asks or block or pause or marks)
-    simple = block and not (dropped or asks or marks)
+    leaf = "" if dropped or asks or not block else leaf_of(name, marks)
     stanza = "verse" in marks and name not in LINES
-    return Shape(dropped, asks, simple, plain, block, pause, marks, stanza, name in GROUPS)
+    return Shape(dropped, asks, leaf, plain, block, pause, marks, stanza, name in GROUPS)
 
 
 def marks_of(name: str, tei: bool, classes: set[str], types: set[str]) -> tuple[str, ...]:
@@ -127,6 +142,13 @@ def marks_of(name: str, tei: bool, classes: set[str], types: set[str]) -> tuple[
         marks += ["note"] if types & NOTE_TYPES or classes & NOTE_CLASSES else []
         marks += ["verse"] if types & VERSE_TYPES or classes & VERSE_CLASSES else []
     return tuple(marks)
+
+
+def leaf_of(name: str, marks: tuple[str, ...]) -> str:
+    """The kind of block that an element is made into which holds one text and nothing else."""
+    if name in LINES or "pre" in marks:
+        return ""
+    return next((kind for kind in (HEADING, NOTE, VERSE) if kind in marks), PROSE)
 
 
 def types_in(types: str) -> set[str]:
