@@ -2,7 +2,7 @@
 
 import re
 
-from stages.extract.blocks import HEADING, NOTE, PROSE, Block, initials
+from stages.extract.blocks import HEADING, NOTE, PROSE, Block, Survey
 
 SMALL_PRINT = re.compile(r"\*{3} ?START\*{2} ?THE SMALL PRINT", re.IGNORECASE)  # old files: at the top or at the end
 START = re.compile(
@@ -54,7 +54,10 @@ INDEX = re.compile(
     re.IGNORECASE,
 )
 AROUND_TITLES = " .:_*[]—-"
-TITLE_LETTER = re.compile(f"[acfgilmnprstíсо目索תاف{re.escape(AROUND_TITLES)}]", re.IGNORECASE)  # titles begin with one
+TITLE_STARTS = frozenset(  # of CONTENTS and INDEX
+    "co ta li il fi pl ma in ín so со ог si sp 目錄 目录 目次 תו ال فه ge al su sa na pe re 索引".split()
+)
+TITLE = 60  # characters of a title, at most
 PAGE_END = re.compile(r"[\s.…·]+(?:\d{1,4}|[ivxlc]{1,7})\.?$")
 LEADERS = re.compile(r"(?:\. ?){4,}\s*[\divxlc]*|…{2,}")
 FILE_WORDS = ("utenberg", "runeberg", "distributed proof", "promo.net/pg", "pgdp.net", "bnf.fr")  # of LICENCE and HOSTS
@@ -80,16 +83,19 @@ def trim_licence(text: str) -> str:
 
 def without_boilerplate(blocks: list[Block]) -> list[Block]:
     """All blocks that belong to the book."""
-    blocks = without_licence(blocks)
-    blocks = without_linked_contents(blocks)
-    blocks = without_listed_contents(blocks)
-    return without_index(mark_transcriber(blocks))
+    blocks = without_licence(Survey(blocks))
+    survey = Survey(without_linked_contents(blocks))
+    for step in (without_listed_contents, mark_transcriber, without_index):
+        blocks = step(survey)
+        survey = survey if blocks is survey.blocks else Survey(blocks)
+    return survey.blocks
 
 
-def without_licence(blocks: list[Block]) -> list[Block]:
+def without_licence(survey: Survey) -> list[Block]:
     """Drop everything up to the start marker, from the end marker on, and the credits between."""
+    blocks = survey.blocks
     limit = int(len(blocks) * FIRST_PART) + 60
-    suspects = [i for i, block in enumerate(blocks) if has_licence_word(block.text)]
+    suspects = [i for i in sorted(survey.holding("*", "G", "LICENSE")) if has_licence_word(blocks[i].text)]
     starts = [i for i in suspects if i < limit and START.search(blocks[i].text)]
     if starts:
         last = blocks[starts[-1]]
@@ -131,6 +137,8 @@ def is_credit(block: Block, distance: int) -> bool:
 
 def without_linked_contents(blocks: list[Block]) -> list[Block]:
     """Drop tables of contents and lists of illustrations: runs of short blocks that are links, or blocks of links."""
+    if not any([block.links for block in blocks]):
+        return blocks
     blocks = [block for block in blocks if block.linked < 0.7 or block.links < 4]
     linked = [block.linked >= 0.6 and len(block.text) <= SHORT for block in blocks]
     if sum(linked) < 4:
@@ -159,10 +167,9 @@ def end_of_run(blocks: list[Block], linked: list[bool], start: int) -> int:
     return end
 
 
-def without_listed_contents(blocks: list[Block]) -> list[Block]:
+def without_listed_contents(survey: Survey) -> list[Block]:
     """Drop the lists under a heading like "Contents": lines with page numbers or titles that come again later."""
-    titles = titles_in(blocks, CONTENTS)
-    leaders = {i for i, block in enumerate(blocks) if block.text[-1] in PAGE_ENDS and is_leader_list(block)}
+    blocks, titles, leaders = survey.blocks, titles_in(survey, CONTENTS), leader_lists(survey)
     if not titles:
         return [block for i, block in enumerate(blocks) if i not in leaders] if leaders else blocks
     later = titles_of(blocks)
@@ -178,10 +185,21 @@ def without_listed_contents(blocks: list[Block]) -> list[Block]:
     return kept
 
 
-def titles_in(blocks: list[Block], pattern: re.Pattern[str], first: int = 0) -> set[int]:
+def leader_lists(survey: Survey) -> set[int]:
+    """The places of the blocks that are mostly lines with dot leaders to page numbers."""
+    numbered = [i for i, text in enumerate(survey.texts) if text[-1] in PAGE_ENDS and may_end_with_page(text)]
+    return {i for i in numbered if is_leader_list(survey.texts[i])}
+
+
+def titles_in(survey: Survey, pattern: re.Pattern[str], first: int = 0) -> set[int]:
     """The places, from `first` on, of the blocks that are nothing but a title that `pattern` knows."""
-    places = (found.start() for found in TITLE_LETTER.finditer(initials(blocks), first))
-    return {place for place in places if is_title(blocks[place], pattern)}
+    short = [i for i, text in enumerate(survey.texts[first:], first) if len(text) <= TITLE and begins_title(text)]
+    return {place for place in short if is_title(survey.blocks[place], pattern)}
+
+
+def begins_title(text: str) -> bool:
+    """Whether a text begins with the first two letters of any title: most do not, and need not be matched."""
+    return text.strip(AROUND_TITLES)[:2].casefold() in TITLE_STARTS
 
 
 def titles_of(blocks: list[Block]) -> dict[str, int]:
@@ -201,7 +219,7 @@ def is_list(blocks: list[Block], later: dict[str, int], start: int) -> bool:
 
 def is_title(block: Block, pattern: re.Pattern[str]) -> bool:
     """Whether a block is nothing but a title that `pattern` knows."""
-    return len(block.text) <= 60 and block.kind != NOTE and bool(pattern.fullmatch(block.text.strip(AROUND_TITLES)))
+    return len(block.text) <= TITLE and block.kind != NOTE and bool(pattern.fullmatch(block.text.strip(AROUND_TITLES)))
 
 
 def title_key(text: str) -> str:
@@ -226,23 +244,24 @@ def is_entry(block: Block, later: dict[str, int], index: int) -> bool:
     return max(map(len, lines)) <= 2 * SHORT and hits >= 0.6 * len(lines)
 
 
-def is_leader_list(block: Block) -> bool:
-    """Whether a block is mostly lines with dot leaders to page numbers."""
-    if not (may_end_with_page(block.text) and PAGE_END.search(block.text[-40:])):
+def is_leader_list(text: str) -> bool:
+    """Whether a text that may end with the number of a page is mostly lines with dot leaders to such numbers."""
+    if not PAGE_END.search(text[-40:]):
         return False
-    found = LEADERS.findall(block.text)
-    share = sum(map(len, found)) / max(len(block.text), 1)
+    found = LEADERS.findall(text)
+    share = sum(map(len, found)) / max(len(text), 1)
     return share > 0.25 or (len(found) >= 2 and share > 0.15)
 
 
-def mark_transcriber(blocks: list[Block]) -> list[Block]:
+def mark_transcriber(survey: Survey) -> list[Block]:
     """Make notes of what the transcriber says: a block that begins so, what follows such a heading, the tail."""
-    marked: list[Block] = []
+    blocks = survey.blocks
     tail = tail_of(blocks)
-    places = (found.start() for found in TRANSCRIBER_LETTER.finditer(initials(blocks)))
-    spoken = {place for place in places if TRANSCRIBER.match(blocks[place].text)}
+    places = (found.start() for found in TRANSCRIBER_LETTER.finditer(survey.initials))
+    spoken = {place for place in places if TRANSCRIBER.match(survey.texts[place])}
     if not spoken and tail == len(blocks):
         return blocks
+    marked: list[Block] = []
     under = 0
     for i, block in enumerate(blocks):
         begins = i in spoken
@@ -267,11 +286,15 @@ def tail_of(blocks: list[Block]) -> int:
     return len(blocks)
 
 
-def without_index(blocks: list[Block]) -> list[Block]:
+def without_index(survey: Survey) -> list[Block]:
     """Drop the indexes of the second half: under such a heading most blocks are full of page numbers."""
+    blocks = survey.blocks
     kept = blocks[: len(blocks) // 2]
     i = len(kept)
-    for title in sorted(titles_in(blocks, INDEX, i)):
+    titles = sorted(titles_in(survey, INDEX, i))
+    if not titles:
+        return blocks
+    for title in titles:
         end = end_of_section(blocks, title)
         entries = sum(has_page_numbers(block) for block in blocks[title + 1 : end])
         if title >= i and end - title > 5 and entries >= 0.6 * (end - title - 1):

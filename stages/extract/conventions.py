@@ -2,7 +2,7 @@
 
 import re
 
-from stages.extract.blocks import HEADING, NOTE, Block, initials
+from stages.extract.blocks import HEADING, NOTE, Block, Survey
 
 # Where a pattern can begin with the character it looks for, it does: searching is then several times faster.
 EMPHASIS = re.compile(r"_(?<![^\W_]_)(?=\S)([^_]+?)(?<=\S)_(?![^\W_])")
@@ -28,37 +28,41 @@ NOTE_START = re.compile(
 )
 NUMBERED_NOTE = re.compile(r"\[(?:\d{1,3}|[A-Z]{1,2}#?\d{0,3})\][\s:]")
 NOTE_LETTER_FIRST = re.compile(r"[\[FfSsNn]")  # with which notes begin
+NO_WORD = re.compile(r"[\W_]")
 LEAST_NOTES = 5  # numbers in brackets are marks of notes in a book that has at least so many
 
 
 def without_marks(blocks: list[Block]) -> list[Block]:
     """The blocks without such marks, and without the blocks that are nothing else."""
-    bracketed = [block.text for block in blocks if "[" in block.text and block.kind != NOTE]
+    survey = Survey(blocks)
+    bracketed = [survey.texts[place] for place in survey.places_of("[") if blocks[place].kind != NOTE]
     numbered = sum(len(NUMBER.findall(text)) for text in bracketed) >= LEAST_NOTES
-    blocks = without_open_pictures(blocks)
-    for found in NOTE_LETTER_FIRST.finditer(initials(blocks)):
+    if bracketed:
+        survey = without_open_pictures(survey)
+    blocks = survey.blocks
+    for found in NOTE_LETTER_FIRST.finditer(survey.initials):
         if is_note(block := blocks[found.start()], numbered):
             block.kind, block.text = NOTE, block.text.replace("\n", " ")
-    for block in blocks:
-        if needs_care(block.text):
-            block.text = without_ornaments(unmarked(block, numbered))
-    return [block for block in blocks if block.text]
+    suspects = in_need_of_care(survey)
+    for place in suspects:
+        blocks[place].text = without_ornaments(unmarked(blocks[place], numbered))
+    return [block for block in blocks if block.text] if suspects else blocks
 
 
-def without_open_pictures(blocks: list[Block]) -> list[Block]:
+def without_open_pictures(survey: Survey) -> Survey:
     """The blocks without captions in brackets that run over several of them."""
-    if not any(begins_picture(blocks[found.start()].text) for found in BRACKET.finditer(initials(blocks))):
-        return blocks
+    if not any(begins_picture(survey.texts[found.start()]) for found in BRACKET.finditer(survey.initials)):
+        return survey
     kept: list[Block] = []
     open_for = 0  # blocks that may still belong to the caption
-    for block in blocks:
+    for block in survey.blocks:
         if open_for:
             open_for = 0 if block.text.endswith("]") else open_for - 1
         elif begins_picture(block.text):
             open_for = LONGEST_CAPTION
         else:
             kept.append(block)
-    return kept
+    return Survey(kept)
 
 
 def begins_picture(text: str) -> bool:
@@ -73,11 +77,11 @@ def is_note(block: Block, numbered: bool) -> bool:
     return bool(NOTE_START.match(block.text) or (numbered and NUMBERED_NOTE.match(block.text)))
 
 
-def needs_care(text: str) -> bool:
-    """Whether a text can hold a mark at all: most cannot, and need not be searched."""
-    if "_" in text or "[" in text or "{" in text or "=" in text or "*" in text or "(" in text:
-        return True
-    return not (text[0].isalnum() or any(map(str.isalnum, text[:40])))
+def in_need_of_care(survey: Survey) -> set[int]:
+    """The places of the blocks that can hold a mark at all: most cannot, and need not be searched."""
+    texts, bare = survey.texts, (found.start() for found in NO_WORD.finditer(survey.initials))
+    places = {place for place in bare if not any(map(str.isalnum, texts[place][:40]))}
+    return places | survey.holding(*"_[{=*(")
 
 
 def unmarked(block: Block, numbered: bool) -> str:
