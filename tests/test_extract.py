@@ -183,11 +183,6 @@ def test_lines_of_a_calm_document_with_cjk_are_those_of_a_careful_one(content):
     assert calm.wide_text(content) == calm.careful_text(content)
 
 
-@given(st.text(st.sampled_from([*sorted(calm.CALM - {"\xa0"}), *" \vab."])).filter(calm.is_even))
-def test_lines_of_an_even_document_are_those_of_a_careful_one(content):
-    assert calm.even_text(content) == calm.careful_text(content)
-
-
 def test_a_document_is_cleaned_no_more_than_its_characters_need():
     assert (
         calm.cleaner_of("<p>größer “als” Москва, ἄνθρωπος וַ".replace("\u05b7", "").encode(), "utf-8") is calm.calm_text

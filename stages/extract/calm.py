@@ -39,16 +39,6 @@ def cleaner_of(content: bytes, encoding: str) -> Cleaner:
     return wide_text if WIDE.fullmatch(beyond) else careful_text
 
 
-def is_even(markup: str) -> bool:
-    """Whether no text of a document has two spaces in a row, or a space of another kind."""
-    return not ("  " in markup or "\t" in markup or "\xa0" in markup or "\n" in markup)
-
-
-def even_text(text: str) -> str:
-    """What careful_text makes of a text of a calm document that is even."""
-    return "\n".join(filter(None, map(str.strip, text.split(BREAK)))) if BREAK in text else text.strip()
-
-
 def calm_text(text: str) -> str:
     """What careful_text makes of a text of a calm document."""
     text = text.replace("\n", " ")

@@ -6,7 +6,7 @@ import re
 
 from stages.extract import plain
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
-from stages.extract.calm import Cleaner, calm_text, careful_text, cleaner_of, even_text, is_even
+from stages.extract.calm import Cleaner, careful_text, cleaner_of
 from stages.extract.clean import clean_characters
 from stages.extract.parse import as_written, checked, dialect_of, parse_soup, parse_strict
 from stages.extract.tags import BREAK, SOUP, Leaves, Shape, Tag, Unplain, tag_of
@@ -22,6 +22,7 @@ OWN = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # entities t
 INLINE = frozenset(
     f"{slash}{name}" for name in "abbr b big cite em i small span strong tt u".split() for slash in ("", "/")
 )
+BREAKS = {"br/", "br /"}
 BETWEEN = re.compile(r"<([^>]*)>")
 
 
@@ -48,16 +49,14 @@ class Walker:
     """
 
     def __init__(self, markup: str, dialect: str, clean: Cleaner = careful_text) -> None:
-        markup = markup.replace("<br/>", BREAK).replace("<br />", BREAK)
-        if clean is calm_text and not ("<pre" in markup or ":pre" in markup):
-            markup = markup.replace("\n", " ")
         pieces = BETWEEN.split(markup)  # text, tag, text, tag ... text
+        if not BREAKS.isdisjoint(pieces[1::2]):
+            pieces = BETWEEN.split(markup.replace("<br/>", BREAK).replace("<br />", BREAK))
         self.tags, self.texts = pieces[1::2], pieces[2::2]  # tags, and the text behind each
         self.last = len(self.tags)
         self.tags += ("", "")  # so that a look ahead needs no care
         self.dialect, self.entities = dialect, "&" in markup
         self.clean = clean
-        self.clean_whole = even_text if clean is calm_text and is_even(markup) else clean  # of a text between two tags
         self.leaves = Leaves(dialect)
         self.blocks: list[Block] = []
         self.parts: list[str] = []
@@ -197,12 +196,12 @@ class Walker:
         while leaf := leaves[tags[at]]:
             close = at + 1
             if tags[close] == leaf.end:
-                line = self.line_of(texts[at], self.clean_whole)
+                text = texts[at]
             elif (close := self.behind_inline(close)) and tags[close] == leaf.end:
-                line = self.line_of("".join(texts[at:close]), self.clean)
+                text = "".join(texts[at:close])
             else:
                 break
-            if line:
+            if line := self.clean(self.spelt(text) if self.entities and "&" in text else text):
                 found.append(paragraph_of(line, leaf.shape.leaf))
             at = close + 1
             if (rest := texts[close]) and not rest.isspace():
@@ -220,14 +219,10 @@ class Walker:
             at += 1
         return at
 
-    def line_of(self, text: str, clean: Cleaner) -> str:
-        """A text in full, cleaned."""
-        return self.clean(self.spelt(text)) if self.entities and "&" in text else clean(text)
-
     def spelt(self, text: str) -> str:
         """A text with its entities as characters; from one that is not XML's own on, the lines need care."""
         if any(name not in OWN for name in ENTITY.findall(text)):
-            self.clean = self.clean_whole = careful_text
+            self.clean = careful_text
         return ENTITY.sub(character_of, text)
 
     def flush(self) -> None:

@@ -38,4 +38,11 @@ def samples_of(text: str) -> list[str]:
     """Samples of a text at even distances, without those that hold few letters."""
     step = max(LENGTH, len(text) // SAMPLES)
     found = [text[start : start + LENGTH] for start in range(step // 2, len(text), step)][:SAMPLES]
-    return [sample for sample in found if sum(category(sign)[0] in "LM" for sign in sample) >= LETTERS * LENGTH]
+    return [sample for sample in found if has_letters(sample)]
+
+
+def has_letters(sample: str) -> bool:
+    """Whether enough of a sample are letters or, where these alone are too few, letters and their marks."""
+    if sum(map(str.isalpha, sample)) >= LETTERS * LENGTH:
+        return True
+    return sum(category(sign)[0] in "LM" for sign in sample) >= LETTERS * LENGTH

@@ -50,7 +50,7 @@ def sketch(text: str) -> Sketch:
     letters = np.append(letters, np.zeros(RUN, np.uint16))
     eight, sixteen = joined(letters)
     dense = letters[:places] >= CJK
-    draws = np.where(dense, eight[:places], sixteen[:places])
+    draws = np.where(dense, eight[:places], sixteen[:places]) if dense.any() else sixteen[:places]
     sparse = min(SPARSE, max(1, places // FEW))
     low = draws < np.uint32(PLANE * PLANE // sparse - 1)
     short, long = runs_at(letters, draws, low & dense, CJK_RUN), runs_at(letters, draws, low & ~dense, RUN)
@@ -59,12 +59,16 @@ def sketch(text: str) -> Sketch:
 
 def joined(letters: Letters) -> list[NDArray[np.uint32]]:
     """32-bit hashes of each run of 8 and of each run of 16 letters, joined from those of their halves."""
-    hashes, found = letters.astype(np.uint32) * np.uint32(0x9E3779B1), []
+    hashes, found = letters.astype(np.uint32), []
+    hashes *= np.uint32(0x9E3779B1)
     for reach in (1, 2, 4, 8):
-        hashes = hashes[:-reach] * np.uint32(0x85EBCA6B + 2 * reach) + hashes[reach:]
-        hashes ^= hashes >> np.uint32(15)
-        found.append(hashes * np.uint32(0xC2B2AE35))
-    return found[2:]
+        left = hashes[:-reach] * np.uint32(0x85EBCA6B + 2 * reach)
+        left += hashes[reach:]
+        left ^= left >> np.uint32(15)
+        hashes = left
+        if reach >= 4:
+            found.append(hashes * np.uint32(0xC2B2AE35))
+    return found
 
 
 def runs_at(letters: Letters, draws: NDArray[np.uint32], kept: NDArray[np.bool_], length: int) -> Sketch:
