@@ -13,25 +13,19 @@ from stages.shared.scripts import letters_by_script, script_of
 PLANE = 1 << 16  # code points of the basic plane
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 HYPHEN = ord("-")
-NARROW = 1 << 8  # code points of Latin-1, most of any text in a Latin script
 LETTER, INSIDE, ALONE = 1, 2, 4  # bits: begins or continues a word, only continues one, is a word (CJK)
 LATIN, FOREIGN = 8, 16  # bits: a letter of the Latin script, of another
 
-Codes = NDArray[np.uint8] | NDArray[np.uint16]
+Codes = NDArray[np.uint16]
 
 
 def words_and_letters(text: str) -> tuple[int, dict[str, int]]:
     """The words of a text (each CJK character is one), and its letters per Unicode script."""
     text = f" {text} "
-    if text.isascii():
-        content = text.encode()
-        codes: Codes = np.frombuffer(content, np.uint8)
-        kinds = np.frombuffer(bytearray(content.translate(narrow_kinds())), np.uint8)
-    else:
-        codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-        if len(codes) > len(text):
-            return with_stand_ins(text[1:-1])
-        kinds = kinds_of(codes)
+    codes: Codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+    if len(codes) > len(text):
+        return with_stand_ins(text[1:-1])
+    kinds = character_kinds().take(codes)
     part_at_dashes(codes, kinds)
     return count_starts(kinds) + int(np.count_nonzero(kinds & ALONE)), letters_of(codes, kinds)
 
@@ -59,14 +53,6 @@ def stand_in(found: re.Match[str]) -> str:
     return "_" if WORD.fullmatch(f"a{found[0]}") else " "
 
 
-def kinds_of(codes: Codes) -> NDArray[np.uint8]:
-    """What each character is; one of Latin-1 is looked up in a table of bytes, which is several times faster."""
-    kinds = np.frombuffer(bytearray(codes.astype(np.uint8).tobytes().translate(narrow_kinds())), np.uint8)
-    wide = np.flatnonzero(codes >= NARROW)
-    kinds[wide] = character_kinds().take(codes[wide])
-    return kinds
-
-
 def count_starts(kinds: NDArray[np.uint8]) -> int:
     """Count the runs of LETTER and INSIDE that hold a LETTER; `kinds` begins and ends with neither."""
     letter, in_word = kinds & LETTER, kinds & (LETTER | INSIDE) != 0
@@ -88,12 +74,6 @@ def letters_of(codes: Codes, kinds: NDArray[np.uint8]) -> dict[str, int]:
     for code in np.flatnonzero(counts):
         scripts[script_of(chr(code))] += int(counts[code])
     return dict(sorted(scripts.items(), key=lambda item: (-item[1], item[0])))
-
-
-@lru_cache(maxsize=1)
-def narrow_kinds() -> bytes:
-    """The kinds of the characters of Latin-1, for bytes.translate."""
-    return character_kinds()[:NARROW].tobytes()
 
 
 @lru_cache(maxsize=1)

@@ -108,12 +108,12 @@ def text_of(reading: Reading, min_words: int) -> Text:
     blocks = reading.blocks
     from stages.shared.language import languages_of  # like the readers only imported by a process that reads
 
-    body = "\n".join(block.text for block in blocks if block.kind != NOTE)
+    body = "\n".join([block.text for block in blocks if block.kind != NOTE])
     words, letters = words_and_letters(body)
     if words < min_words:
         tail = f"; {reading.remark}" if reading.remark else ""
         raise Rejected(f"only {words} words, fewer than {min_words} (extract.min_words){tail}")
-    size = len("".join(block.text for block in blocks).encode())
+    size = len("".join([block.text for block in blocks]).encode())
     marks = (letters, languages_of(body), packed(sketch(body)))
     return Text(json_lines(blocks), len(blocks), words, size, *marks, reading.remark)
 
@@ -126,8 +126,8 @@ def json_lines(blocks: list[Block]) -> bytes:
     lines = []
     place: tuple[str, int | None] = ("", -1)  # kind and page of the block before
     chapter = facts = ""
-    for index, block in enumerate(blocks):
-        text = quoted(block.text)
+    texts = quoted("\0".join([block.text for block in blocks])).split("\0")
+    for index, (block, text) in enumerate(zip(blocks, texts, strict=False)):
         if block.kind == HEADING:
             chapter, place = quoted(" ".join(block.text.split())), ("", -1)
         if place != (block.kind, block.page):
@@ -140,8 +140,4 @@ def json_lines(blocks: list[Block]) -> bytes:
 
 def quoted(text: str) -> str:
     """A clean text, which has no control characters but line ends, as JSON has it between its quotes."""
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if '"' in text:
-        text = text.replace('"', '\\"')
-    return text.replace("\n", "\\n") if "\n" in text else text
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
