@@ -5,8 +5,7 @@ import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
@@ -26,9 +25,12 @@ SMALL = re.compile("[a-z]")
 NOTE_START = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§¹²³⁴-⁹]{1,3})[\]).]?\s?\D")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Line:
-    """A line of a page: text, box in points from the top left, size of its main font, whether all is bold."""
+    """A line of a page: text, box in points from the top left, size of its main font, whether all is bold.
+
+    Where it starts and ends grows in the direction of writing; `rtl`: most of its letters run from right to left.
+    """
 
     text: str
     x0: float
@@ -37,24 +39,13 @@ class Line:
     y1: float
     size: float
     bold: bool = False
+    rtl: bool = field(init=False)
+    start: float = field(init=False)
+    end: float = field(init=False)
 
-    @cached_property
-    def rtl(self) -> bool:
-        """Whether most of its letters run from right to left."""
-        if self.text.isascii() or not RIGHT_TO_LEFT.search(self.text):
-            return False
-        kinds = [unicodedata.bidirectional(character) for character in self.text if character.isalpha()]
-        return sum(kind in ("R", "AL") for kind in kinds) * 2 > len(kinds)
-
-    @property
-    def start(self) -> float:
-        """Where the line starts, growing in the direction of writing."""
-        return -self.x1 if self.rtl else self.x0
-
-    @property
-    def end(self) -> float:
-        """Where the line ends, growing in the direction of writing."""
-        return -self.x0 if self.rtl else self.x1
+    def __post_init__(self) -> None:
+        self.rtl = not self.text.isascii() and runs_to_the_left(self.text)
+        self.start, self.end = (-self.x1, -self.x0) if self.rtl else (self.x0, self.x1)
 
 
 @dataclass(frozen=True)
@@ -75,6 +66,14 @@ class Piece:
     lines: list[Line]
     kind: str
     opens: bool = True  # whether it begins a paragraph, as far as its first line tells
+
+
+def runs_to_the_left(text: str) -> bool:
+    """Whether most letters of a text run from right to left."""
+    if not RIGHT_TO_LEFT.search(text):
+        return False
+    directions = list(map(unicodedata.bidirectional, filter(str.isalpha, text)))
+    return (directions.count("R") + directions.count("AL")) * 2 > len(directions)
 
 
 def blocks_of(pages: list[Page]) -> list[Block]:
@@ -152,7 +151,8 @@ def pieces_of(page: Page, body: float, open_note: bool = False) -> list[Piece]:
     if not page.lines:
         return []
     leading = leading_of(page.lines)
-    margin = max(line.end for line in page.lines)
+    edges = margins(page.lines)
+    margin = max([line.end for line in page.lines])
     groups: list[list[Line]] = []
     for line in page.lines:
         if groups and follows(groups[-1][-1], line, leading, body):
@@ -165,7 +165,7 @@ def pieces_of(page: Page, body: float, open_note: bool = False) -> list[Piece]:
         in_notes = in_notes or begins_notes(group, groups[i:], page, body, open_note)
         kind = NOTE if in_notes else kind_of(group, body, margin)
         if kind == PROSE or kind == NOTE:
-            for lines, opens in paragraphs_in(group, page, body):
+            for lines, opens in paragraphs_in(group, edges, body):
                 headed = kind == PROSE and is_heading(lines, body)
                 pieces.append(Piece(page.number, lines, HEADING if headed else kind, opens))
         else:
@@ -188,8 +188,9 @@ def follows(before: Line, line: Line, leading: float, body: float) -> bool:
 
 def begins_notes(group: list[Line], rest: list[list[Line]], page: Page, body: float, open_note: bool) -> bool:
     """Whether the notes of a page begin here: small type to the foot of the page, after a mark."""
-    small = all(line.size <= 0.93 * body for lines in rest for line in lines)
-    return small and group[0].y0 > 0.3 * page.height and (open_note or bool(NOTE_START.match(group[0].text)))
+    if group[0].y0 <= 0.3 * page.height or not (open_note or NOTE_START.match(group[0].text)):
+        return False
+    return all(line.size <= 0.93 * body for lines in rest for line in lines)
 
 
 def kind_of(group: list[Line], body: float, margin: float) -> str:
@@ -233,21 +234,22 @@ def is_verse(group: list[Line], margin: float) -> bool:
     return short >= 0.9 and sum(character.isupper() for character in cased) >= 0.8 * len(group)
 
 
-def paragraphs_in(group: list[Line], page: Page, body: float) -> list[tuple[list[Line], bool]]:
+def paragraphs_in(group: list[Line], edges: tuple[float, float], body: float) -> list[tuple[list[Line], bool]]:
     """Cut a piece into paragraphs at indents and after short last lines; tells whether each begins one."""
-    left, right = margins(page.lines)
+    left, right = edges
+    narrow, wide, full = 0.6 * body, 6 * body, right - 0.1 * (right - left)
     paragraphs: list[tuple[list[Line], bool]] = []
     for line in group:
-        opens = 0.6 * body < line.start - left < 6 * body
+        opens = narrow < line.start - left < wide
         if not paragraphs:
             paragraphs.append(([line], opens))
             continue
         lines = paragraphs[-1][0]
         before = lines[-1]
-        short, stop = before.end < right - 0.1 * (right - left), ends_sentence(before.text)
-        set_in = 0.6 * body < line.start - before.start < 6 * body and (short or stop)
-        set_out = len(lines) > 1 and before.start - line.start > 0.6 * body
-        if set_in or set_out or (short and stop):
+        step, short = line.start - before.start, before.end < full
+        set_in = narrow < step < wide and (short or ends_sentence(before.text))
+        set_out = len(lines) > 1 and -step > narrow
+        if set_in or set_out or (short and ends_sentence(before.text)):
             paragraphs.append(([line], True))
         else:
             lines.append(line)
@@ -256,8 +258,8 @@ def paragraphs_in(group: list[Line], page: Page, body: float) -> list[tuple[list
 
 def margins(lines: list[Line]) -> tuple[float, float]:
     """Where most lines start and where the longest end."""
-    starts = Counter(round(line.start) for line in lines)
-    ends = sorted(line.end for line in lines)
+    starts = Counter([round(line.start) for line in lines])
+    ends = sorted([line.end for line in lines])
     return float(max(starts, key=lambda start: (starts[start], -start))), ends[int(0.9 * (len(ends) - 1))]
 
 

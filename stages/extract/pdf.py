@@ -94,8 +94,11 @@ def lines_of(block: dict[str, Any]) -> Iterator[Line]:
         text = one_line(clean_characters(raw if raw.isascii() else with_accents(raw)))
         if not text:
             continue
-        largest = spans[0] if len(spans) == 1 else max(spans, key=lambda span: len(span.text.strip()))
         x0, y0, x1, y1 = line["bbox"]
+        if len(spans) == 1:
+            yield Line(text, x0, y0, x1, y1, spans[0].size, spans[0].bold)
+            continue
+        largest = max(spans, key=lambda span: len(span.text.strip()))
         bold = all(span.bold for span in spans if span.text.strip())
         yield Line(text, x0, y0, x1, y1, largest.size, bold)
 
