@@ -86,6 +86,8 @@ def join_lines(lines: Sequence[str], words: Counter[str] | None = None) -> str:
 
 def join_two(text: str, line: str, words: Counter[str] | None) -> str:
     """Join a line to the text before it."""
+    if text[-1:] not in HYPHENS:
+        return f"{text}\n{line}"
     end = BREAK_HYPHEN.search(text[-60:])
     start = FIRST_WORD.match(line)
     if end is None or start is None:

@@ -92,9 +92,12 @@ def blocks_of(pages: list[Page]) -> list[Block]:
 
 def body_size(lines: Iterable[Line]) -> float:
     """The size of type of most characters, in points."""
-    counts: Counter[float] = Counter()
+    exact: Counter[float] = Counter()
     for line in lines:
-        counts[round(line.size * 2) / 2] += len(line.text)
+        exact[line.size] += len(line.text)
+    counts: Counter[float] = Counter()
+    for size, characters in exact.items():
+        counts[round(size * 2) / 2] += characters
     return max(counts, key=lambda size: (counts[size], size))
 
 

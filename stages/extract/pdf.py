@@ -73,7 +73,7 @@ def pages_of(document: Any, count: int) -> Iterator[Page]:
     for number in range(count):
         try:
             page = document[number]
-            found = page.get_text("dict", flags=FLAGS)
+            found = page.get_textpage(flags=FLAGS).extractDICT(cb=page.cropbox)  # page.get_text asks much more
             lines = merge(line for block in found["blocks"] for line in lines_of(block))
             has_image = not lines and bool(page.get_images())
         except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
@@ -113,6 +113,8 @@ def with_accents(text: str) -> str:
 
 def without_note_numbers(spans: list[dict[str, Any]]) -> list[Span]:
     """The spans of a line without raised numbers behind words: the marks of notes (exponents stay)."""
+    if len(spans) == 1 and not spans[0]["flags"] & SUPERSCRIPT:
+        return [Span(spans[0]["text"], spans[0]["size"], spans[0]["flags"] & BOLD != 0)]
     kept: list[Span] = []
     for span in spans:
         text, flags = span["text"], span["flags"]
