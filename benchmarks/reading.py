@@ -1,5 +1,7 @@
 """Reading: what cleaning and safety cost beside the bare libraries and markitdown on the same books, in turns.
 
+The books are a fixed sample of those in the folder, drawn once by chance; the rows say how many of how many.
+
 Reads   a folder of EPUBs and PDFs (data/sample/)
 Writes  benchmarks/results.json (rows "reading: ...")
 Run     python -m benchmarks.reading [--folder FOLDER] [--short]
@@ -14,11 +16,13 @@ import importlib.util
 import io
 import json
 import posixpath
+import random
 import statistics
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,8 @@ from stages.shared.workers import Limits, Workers, map_items
 
 FOLDER = Path("data/sample")
 ROUNDS = 3
-SHORT = 3  # books of each format
+SAMPLE = {"epub": 20, "pdf": 6}  # books that are drawn of each format
+SHORT = 3  # books of each format in a short measurement
 SLOW = 5  # books that markitdown reads, at most: it takes seconds for each
 ENOUGH = 100  # books that keep two workers busy to the end; a smaller folder is read several times
 
@@ -59,20 +64,35 @@ def measure(folder: Path, most: int | None) -> list[Figure]:
     """The figures of a folder of books; a format that it does not hold has none."""
     figures: list[Figure] = []
     for format, bare, goal in (("epub", bare_epub, "<= 3"), ("pdf", bare_pdf, "<= 1.3")):
-        books = books_in(folder, format)[:most]
+        books = books_in(folder, format, most)
         if books:
+            peer = f"bare {format}, {sample_of(folder, format, books)}"
             bare_seconds, ours = in_turns(books, bare, ours_of(format))
-            figures.append(Figure(f"reading: {format}", ratio(ours, bare_seconds), "times", goal, f"bare {format}"))
+            figures.append(Figure(f"reading: {format}", ratio(ours, bare_seconds), "times", goal, peer))
             figures.append(rate(format, books, ours))
     if not figures:
         raise UserError(f"{folder} holds no EPUB and no PDF; name a folder that does with --folder")
-    figures += beside_markitdown(books_in(folder, "epub")[: most or SLOW])
+    figures += beside_markitdown(books_in(folder, "epub", most)[:SLOW])
     return [*figures, *isolation(folder, most), *second_worker(folder, most), *language(folder, most)]
 
 
-def books_in(folder: Path, format: str) -> list[Path]:
-    """The books of one format below a folder that the bare libraries can read, sorted by name."""
-    return [path for path in sorted(folder.rglob(f"*.{format}")) if is_bare(path)]
+@functools.cache
+def books_in(folder: Path, format: str, most: int | None = None) -> list[Path]:
+    """Books of one format below a folder that the bare libraries can read, the same ones on every run, by name.
+
+    At most so many of SAMPLE, or `most`, are drawn by chance from all that are there.
+    """
+    found = sorted(folder.rglob(f"*.{format}"))
+    random.Random(f"reading {format}").shuffle(found)
+    return sorted(islice(filter(is_bare, found), most or SAMPLE[format]))
+
+
+def sample_of(folder: Path, format: str, books: Sequence[Path]) -> str:
+    """What was drawn, as the rows tell it.
+
+    Example: "20 of 44 books"
+    """
+    return f"{len(books)} of {sum(1 for _ in folder.rglob(f'*.{format}'))} books"
 
 
 def is_bare(path: Path) -> bool:
@@ -158,7 +178,7 @@ def beside_markitdown(books: Sequence[Path]) -> list[Figure]:
     if importlib.util.find_spec("markitdown") is None:
         print("reading: markitdown is not installed, so there is no row about it", file=sys.stderr)
         return []
-    peer = f"markitdown {importlib.metadata.version('markitdown')}"
+    peer = f"markitdown {importlib.metadata.version('markitdown')}, {len(books)} books"
     converter = importlib.import_module("markitdown").MarkItDown()
     theirs, ours = in_turns(books, converter.convert, ours_of("epub"))
     return [Figure("reading: epub speed", ratio(theirs, ours), "times", ">= 10", peer)]
@@ -166,7 +186,7 @@ def beside_markitdown(books: Sequence[Path]) -> list[Figure]:
 
 def isolation(folder: Path, most: int | None) -> list[Figure]:
     """What a worker process with a pipe adds to reading the same books, in parts of the time in one process."""
-    asked = [request(book, format) for format in ("epub", "pdf") for book in books_in(folder, format)[:most]]
+    asked = [request(book, format) for format in ("epub", "pdf") for book in books_in(folder, format, most)]
     alone, apart = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -179,7 +199,7 @@ def isolation(folder: Path, most: int | None) -> list[Figure]:
 
 def second_worker(folder: Path, most: int | None) -> list[Figure]:
     """How many times faster two workers read a folder than one, by the clock on the wall, worker's start left out."""
-    asked = [request(book, format) for format in ("epub", "pdf") for book in books_in(folder, format)[:most]]
+    asked = [request(book, format) for format in ("epub", "pdf") for book in books_in(folder, format, most)]
     asked = asked * (1 if most else max(1, ENOUGH // len(asked)))
     taken = [(isolated(asked, 1), isolated(asked, 2)) for _ in range(ROUNDS)]
     best = [min(seconds) for seconds in zip(*taken, strict=True)]
@@ -208,7 +228,7 @@ def language(folder: Path, most: int | None) -> list[Figure]:
         lines = read_book(request(book, book.suffix[1:])).lines.splitlines()
         return "\n".join(json.loads(line)["text"] for line in lines)
 
-    books = [book for format in ("epub", "pdf") for book in books_in(folder, format)[:most]]
+    books = [book for format in ("epub", "pdf") for book in books_in(folder, format, most)]
     whole, tongue, marks = in_turns(
         books,
         lambda book: read_book(request(book, book.suffix[1:])),
