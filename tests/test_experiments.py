@@ -170,8 +170,10 @@ def test_a_second_clone_shows_and_compares_the_experiments(compared: Compared, s
         name: [row[one] for one in facts] for name, row in here.items()
     }
     pair = list(compared.by_size.values())
-    for command in (["metrics", "diff", *pair, "--md"], ["plots", "diff", *pair, "--json"]):
-        assert run(second, "dvc", *command) == run(compared.project, "dvc", *command)
+    compare = ["dvc", "metrics", "diff", *pair, "--md"]
+    assert run(second, *compare) == run(compared.project, *compare)
+    plots = json.loads(run(second, "dvc", "plots", "diff", *pair, "--json"))["data"]
+    assert plots["gain over the base, bits per byte"][0]["revisions"] == pair
 
 
 def test_a_second_clone_applies_an_experiment_and_trains_nothing(compared: Compared, second: Path) -> None:
