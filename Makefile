@@ -36,7 +36,7 @@ check: .venv/ready
 
 experiments: .venv/ready
 	@dvc exp show --md --only-changed --hide-workspace \
-		--drop 'Created|State|Executor|.*_(low|high|epsilon)|beats_.*|positive|js|order|chain|understanding|draws|data/.*|stages/.*'
+		--drop 'Created|State|Executor|.*_(low|high|epsilon)|beats_.*|positive|js|order|chain|understanding|draws|score|epsilon|inits|books_(used|missing|rejected)|probe_.*|saturation.order|data/.*|stages/.*'
 
 verdict: .venv/ready
 	@python -m stages.saturation --show
