@@ -44,7 +44,7 @@ verdict: .venv/ready
 .venv/ready: requirements.lock
 	$(PYTHON) -m venv .venv
 	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
-	@git config --get core.hooksPath > /dev/null || git config core.hooksPath .ci/hooks  # no book and no key into git
+	@! git rev-parse --git-dir > /dev/null 2>&1 || git config --get core.hooksPath > /dev/null || git config core.hooksPath .ci/hooks
 	@touch $@
 
 study: .venv/ready
