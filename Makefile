@@ -36,7 +36,7 @@ check: .venv/ready
 
 experiments: .venv/ready
 	@dvc exp show --md --only-changed --hide-workspace \
-		--drop 'Created|State|Executor|.*_(low|high|epsilon)|beats_.*|positive|js|order|chain|understanding|draws|data/.*|stages/.*'
+		--drop 'Created|State|Executor|.*_(low|high|epsilon)|beats_.*|positive|js|order|chain|understanding|draws|score|epsilon|inits|books_(used|missing|rejected)|probe_.*|saturation.order|data/.*|stages/.*'
 
 verdict: .venv/ready
 	@python -m stages.saturation --show
@@ -44,6 +44,7 @@ verdict: .venv/ready
 .venv/ready: requirements.lock
 	$(PYTHON) -m venv .venv
 	pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
+	@! git rev-parse --git-dir > /dev/null 2>&1 || git config --get core.hooksPath > /dev/null || git config core.hooksPath .ci/hooks
 	@touch $@
 
 study: .venv/ready

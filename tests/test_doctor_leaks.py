@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,39 @@ def test_a_text_that_quotes_a_book_of_this_machine_is_named(project: Path) -> No
     assert put(project, "fine.md", " ".join(words[5:22]).encode()) == []
     (told,) = put(project, "page.md", f"As he says: {' '.join(words[5:35]).upper()}".encode())
     assert told.startswith("page.md: it quotes data/extract/one.jsonl")
+
+
+@pytest.fixture
+def hooked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository with the hooks that `make demo` switches on, and a remote."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (project / ".venv").symlink_to(sys.prefix)
+    for name, value in (("user.name", "A"), ("user.email", "a@b.c"), ("core.hooksPath", str(ROOT / ".ci/hooks"))):
+        run(project, "git", "config", name, value)
+    run(project, "git", "init", "-q", "--bare", "elsewhere.git")
+    run(project, "git", "commit", "-qm", "A study")
+    return project
+
+
+def refused(project: Path, *command: str) -> str:
+    """What git says where a hook has stopped it."""
+    answer = subprocess.run(["git", *command], cwd=project, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1, answer
+    return answer.stdout + answer.stderr
+
+
+def test_a_commit_with_a_book_is_refused_and_one_without_is_not(hooked: Path) -> None:
+    assert put(hooked, "notes/book.epub", b"anything")
+    assert "notes/book.epub: it ends in .epub" in refused(hooked, "commit", "-qm", "A book")
+    run(hooked, "git", "rm", "-qf", "--cached", "notes/book.epub")
+    assert put(hooked, "notes/about.md", b"A thought of one's own.") == []
+    run(hooked, "git", "commit", "-qm", "A thought")
+
+
+def test_a_push_of_what_quotes_a_book_is_refused(hooked: Path) -> None:
+    run(hooked, "git", "push", "-q", "elsewhere.git", "HEAD:refs/heads/main")
+    assert put(hooked, "page.md", " ".join(prose(9, 1)[0].split()[5:35]).encode())
+    run(hooked, "git", "commit", "-qm", "A page")
+    assert "page.md: it quotes data/extract/one.jsonl" in refused(
+        hooked, "push", "-q", "elsewhere.git", "HEAD:refs/heads/main"
+    )

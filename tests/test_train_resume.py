@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -174,6 +175,44 @@ def test_readings_side_by_side_are_those_trained_in_turn(project: Path) -> None:
     assert weights(project).keys() == in_turn.keys()
     apart = [float((value - in_turn[name]).abs().max()) for name, value in weights(project).items()]
     assert max(apart) < 1e-3  # one thread each in place of all: sums are rounded in another order
+
+
+def beside(project: Path, rungs: str) -> Path:
+    """The same project with another ladder, as an experiment's workspace beside it."""
+    other = shutil.copytree(project, project.with_name("beside"))
+    table = other / "data/tiers/readings.csv"
+    table.write_text(table.read_text().replace("4;8;16", rungs))
+    return other
+
+
+def trained(said: str) -> tuple[int, int]:
+    """How many adapters a run has made, and on how many tokens."""
+    (made,) = re.findall(r"(\d+) of them trained now", said)
+    return int(made), sum(int(done) for done, total in re.findall(r"(\d+)/(\d+) tokens", said) if done == total)
+
+
+def at_once(*projects: Path) -> tuple[int, int]:
+    """Adapters made, and tokens trained on, by runs that share a store and begin together."""
+    running = [start(one, store=str(projects[0] / "keyed")) for one in projects]
+    told = [trained(finish(one)) for one in running]
+    return sum(made for made, _ in told), sum(tokens for _, tokens in told)
+
+
+def test_two_experiments_at_once_train_no_token_twice(project: Path) -> None:
+    other = beside(project, "4;8;16")
+    alone = trained(finish(start(project, store="alone")))
+    expected = digests(project)
+    assert at_once(project, other) == alone
+    assert digests(project) == digests(other) == expected
+
+
+def test_two_ladders_at_once_train_no_adapter_twice(project: Path) -> None:
+    other = beside(project, "3;8;16")
+    for one in (project, other):
+        finish(start(one, store="alone"))
+    expected = [digests(one) for one in (project, other)]
+    assert at_once(project, other)[0] == len({*RUNGS, 3})
+    assert [digests(one) for one in (project, other)] == expected
 
 
 def test_a_full_disk_is_told_and_what_was_trained_before_is_kept(project: Path) -> None:

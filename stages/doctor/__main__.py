@@ -6,6 +6,7 @@ Run     python -m stages.doctor                      everything; the measurement
         python -m stages.doctor --checks             only what is here and what is missing
         python -m stages.doctor --books 10000        the estimate for so many books like those of the shelf
         python -m stages.doctor --leaks              whether git holds a book, a quotation of one, or a key
+        python -m stages.doctor --leaks files        the same in a moment: quotations are not looked for
         python -m stages.doctor --objects [REMOTE]   whether DVC's cache, or a remote, holds damaged objects
         python -m stages.doctor --objects [REMOTE] --mend    take damaged ones away, so that whole ones can come
 """
@@ -23,6 +24,7 @@ from stages.shared.params import read_params
 from stages.shared.records import ShelfBook, read_csv
 
 CACHE = "the cache"
+FILES, QUOTATIONS = "files", "quotations"  # what is looked for in git: quotations of the books of this machine, too
 
 
 def arguments() -> argparse.Namespace:
@@ -30,7 +32,9 @@ def arguments() -> argparse.Namespace:
     parser = command_line("doctor", __doc__)
     parser.add_argument("--checks", action="store_true", help="measure nothing")
     parser.add_argument("--books", type=int, metavar="N", help="estimate for N books instead of those of the shelf")
-    parser.add_argument("--leaks", action="store_true", help="look through git for what must not be there")
+    parser.add_argument(
+        "--leaks", nargs="?", const=QUOTATIONS, choices=(FILES, QUOTATIONS), help="what git holds and must not"
+    )
     parser.add_argument("--objects", nargs="?", const=CACHE, metavar="REMOTE", help="read every object of the cache")
     parser.add_argument("--mend", action="store_true", help="with --objects: take damaged ones away")
     return parser.parse_args()
@@ -62,10 +66,11 @@ def tell_objects(remote: str | None, mend: bool) -> int:
     return int(bool(lines) and not mend)
 
 
-def tell_leaks() -> int:
+def tell_leaks(texts: bool) -> int:
     """Print what git holds and must not."""
-    lines = leaks.find_leaks(Path())
-    print("\n".join(lines or ["git holds no book, no quotation of one on this machine, and no key"]))
+    lines = leaks.find_leaks(Path(), texts)
+    quotation = "no quotation of one on this machine, " if texts else ""
+    print("\n".join(lines or [f"git holds no book, {quotation}and no key"]))
     return int(bool(lines))
 
 
@@ -74,7 +79,7 @@ def main() -> None:
     if asked.objects:
         sys.exit(tell_objects(None if asked.objects == CACHE else asked.objects, asked.mend))
     if asked.leaks:
-        sys.exit(tell_leaks())
+        sys.exit(tell_leaks(asked.leaks == QUOTATIONS))
     if not tell(checks.look()):
         raise UserError("something is missing; the lines above say what and how to bring it")
     if not asked.checks:

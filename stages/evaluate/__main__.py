@@ -12,7 +12,7 @@ Run     python -m stages.evaluate
 import argparse
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from stages.shared.chance import shuffled
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
+from stages.shared.locks import Task
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
 from stages.shared.records import write_json
@@ -121,10 +122,14 @@ class Scorer:
         self.shared = [facts, contents, chosen, params.chain_tokens, params.batch_tokens, code]
         self.base: models.Base | None = None
 
-    def entry(self, label: str, folder: Path | None, reference: Path | None) -> Path:
-        """The store's entry of a cell: of the base where `folder` is None, else of that adapter."""
+    def task(self, label: str, folder: Path | None, reference: Path | None) -> Task[Callable[[Path], None]]:
+        """The scoring of a cell: of the base where `folder` is None, else of that adapter."""
         key = key_of(self.shared, adapters.digests(folder) if folder else ["base", ""])
-        return self.store.get_or_put(key, lambda out: self.score(label, folder, reference, out))
+        return Task(key, f"scores {label}", lambda out: self.score(label, folder, reference, out))
+
+    def entry(self, label: str, folder: Path | None, reference: Path | None) -> Path:
+        """The store's entry of a cell."""
+        return self.store.fill([self.task(label, folder, reference)])[0]
 
     def open_base(self) -> models.Base:
         """The base model, loaded when it is first asked for."""
@@ -209,8 +214,10 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
     reference = scorer.entry("base", None, None)
     entries: dict[str, tuple[dict[str, Any], Path]] = {"base": (NOTHING, reference)}
     found = cells()
-    for name, (facts, folder) in zip(names_of(found), found, strict=True):
-        entries[name] = ({key: facts[key] for key in CELL}, scorer.entry(name, folder, reference))
+    names = names_of(found)
+    tasks = [scorer.task(name, folder, reference) for name, (_, folder) in zip(names, found, strict=True)]
+    for name, (facts, _), entry in zip(names, found, scorer.store.fill(tasks), strict=True):
+        entries[name] = ({key: facts[key] for key in CELL}, entry)
     rows = write_out(entries, books)
     write_cells([facts for facts, _ in found], OUT / "cells.csv")
     code = code_digest([trajectory, adapters, scoring, prefixes, models, linear], LIBRARIES)

@@ -25,6 +25,7 @@ from stages.extract.read import READERS, Request, Text, read_book
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import Keyed, assemble, code_digest, key_of
+from stages.shared.locks import held
 from stages.shared.params import Section, load_params
 from stages.shared.records import TIERS, Account, Paragraph, ShelfBook, read_csv, write_csv, write_json
 from stages.shared.scripts import foreign_script
@@ -64,8 +65,9 @@ def main() -> None:
     shelf = read_shelf()
     store, code = Keyed("extract"), readers_digest()
     keys = {book.book_id: key_of_book(book, params, code) for book in shelf if book.status == "here"}
-    fresh = {key: book for book in shelf if (key := keys.get(book.book_id)) and store.get(key) is None}
-    lost = read_fresh(fresh, params, workers, store)
+    with held(store.root, key_of("extract", sorted(keys.values())), "reads the same books"):
+        fresh = {key: book for book in shelf if (key := keys.get(book.book_id)) and store.get(key) is None}
+        lost = read_fresh(fresh, params, workers, store)
     entries = {book_id: store.path(key) for book_id, key in keys.items() if key not in lost}
     figures = {book_id: read_figures(entry) for book_id, entry in entries.items()}
     accounts = [

@@ -20,7 +20,8 @@ from stages.scenes.endpoint import LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
-from stages.shared.keyed import Keyed, assemble, files_of
+from stages.shared.keyed import Keyed, assemble, files_of, key_of, store_root
+from stages.shared.locks import held
 from stages.shared.models import token_counter
 from stages.shared.params import Section, load_params
 from stages.shared.records import Account, ShelfBook, read_csv, write_csv, write_json
@@ -103,8 +104,9 @@ def main() -> None:
     if asked.calibrate:
         print(calibrate.write_table(list(tasks.values()), workers))
         return
-    failures = shelves.find_finalists(tasks, workers)
-    entries = shelves.write_scenes(tasks, failures)
+    with held(store_root(), key_of("scenes", list(tasks)), "picks the scenes of the same books"):
+        failures = shelves.find_finalists(tasks, workers)
+        entries = shelves.write_scenes(tasks, failures)
     accounts = [account(one, entries.get(one.book_id), failures.get(one.book_id, ""), params) for one in shelf]
     check(accounts)
     used = {one.book_id: files_of(entries[one.book_id])[0] for one in accounts if one.status == "used"}
@@ -113,7 +115,8 @@ def main() -> None:
         return
     written: dict[str, Any] = {}
     if params.writer == "llm":
-        used, written = rewrite(used, params.llm)
+        with held(store_root(), key_of("forms", list(tasks)), "has the forms of the same scenes written"):
+            used, written = rewrite(used, params.llm)
     write_out(used, accounts, written)
 
 

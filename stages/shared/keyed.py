@@ -3,8 +3,8 @@
 An entry is a small folder of files under the hash of everything it depends on (its key). Entries are written
 to a temporary folder, synced and renamed, so a killed run leaves whole entries or none; each carries the
 checksums of its files, and a damaged entry is dropped and computed again. The store lies beside DVC's cache,
-so every experiment, temporary ones included, shares it. A cap keeps its size: what was unused for longest goes first,
-and nothing that a run of now has used.
+so every experiment, temporary ones included, shares it; of two that miss an entry at once one makes it (`fill`).
+A cap keeps its size: what was unused for longest goes first, and nothing that a run of now has used.
 """
 
 import ast
@@ -19,7 +19,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +27,7 @@ from pydantic import Field
 
 from stages.shared.chance import digest
 from stages.shared.errors import UserError
+from stages.shared.locks import Task, in_turn
 from stages.shared.params import Section, load_params, read_params
 
 SUMS = ".sums.json"
@@ -91,9 +92,16 @@ class Keyed:
         """Take an entry away, if it is there."""
         shutil.rmtree(self.path(key), ignore_errors=True)
 
-    def get_or_put(self, key: str, write: Callable[[Path], None]) -> Path:
-        """The entry of `key`, made by `write` where it is not there yet."""
-        return self.get(key) or self.put(key, write)
+    def get_or_put(self, key: str, write: Callable[[Path], None], work: str = "") -> Path:
+        """The entry of `key`, made by `write` where it is not there yet; `work` is what another run is told of it."""
+        return self.fill([Task(key, work or f"makes entry {key[:16]} of {self.folder.name}", write)])[0]
+
+    def fill(self, wanted: Sequence[Task[Callable[[Path], None]]]) -> list[Path]:
+        """The entry of each task, made by its item where it is not there yet: last what another run makes now."""
+        for task in in_turn(self.root, [task for task in wanted if self.get(task.key) is None]):
+            if self.get(task.key) is None:
+                self.put(task.key, task.item)
+        return [self.path(task.key) for task in wanted]
 
     def trim(self) -> None:
         """Evict what was unused for longest, in all steps, until the store keeps `store.max_gb`; say so in a line.

@@ -16,7 +16,7 @@ def fetch(requirement: str, sha256: str) -> Path:
     does not answer, has no such wheel, or has another file under the name.
     """
     store = Keyed("packages")
-    entry = store.get(sha256) or store.put(sha256, lambda folder: download(requirement, sha256, folder))
+    entry = store.get_or_put(sha256, lambda folder: download(requirement, sha256, folder), f"fetches {requirement}")
     return files_of(entry)[0]
 
 

@@ -5,9 +5,14 @@ process alone is the ordinary case and needs no launcher.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
+
+PATIENCE = timedelta(days=30)  # that ranks wait for the first one, which may wait for a reading that another run trains
+Item = TypeVar("Item")
 
 
 class Ranks:
@@ -23,7 +28,7 @@ class Ranks:
             return cls()
         from accelerate import PartialState
 
-        state = PartialState(cpu=not torch.cuda.is_available())
+        state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
         return cls(state.process_index, state.num_processes)
 
     @property
@@ -35,6 +40,20 @@ class Ranks:
         """Wait until all have come here."""
         if self.world > 1:
             torch.distributed.barrier()
+
+    def share(self, value: Item) -> Item:
+        """What the first rank has: what it found in the store, say, where another look might find more."""
+        if self.world == 1:
+            return value
+        box = [value]
+        torch.distributed.broadcast_object_list(box)
+        return box[0]
+
+    def follow(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Each item that the first rank takes from `items`, on every rank; the others take none of theirs."""
+        taken = iter(items)
+        while (item := self.share(next(taken, None) if self.first else None)) is not None:
+            yield item
 
     def sum_gradients(self, weights: Sequence[torch.Tensor], value: float) -> float:
         """Add up the gradients of all ranks in place, and `value`, which is returned."""

@@ -9,15 +9,17 @@ Run     python -m stages.train
 """
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.shared import card, models, plan, trunk
+from stages.shared import card, locks, models, plan, trunk
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
 from stages.shared.keyed import assemble, code_digest
+from stages.shared.locks import Task
 from stages.shared.params import Section, load_params
 from stages.shared.progress import Progress
 from stages.shared.ranks import Ranks
@@ -53,31 +55,45 @@ class TrainParams(Section):
 Missing = list[tuple[reading.Reading, dict[str, plan.Rung]]]
 
 
-def missing_of(wanted: dict[str, tuple[reading.Reading, plan.Rung]], store: reading.Store) -> Missing:
-    """The rungs that the store holds no adapter of, by reading."""
+def missing_of(wanted: dict[str, tuple[reading.Reading, plan.Rung]], store: reading.Store, ranks: Ranks) -> Missing:
+    """The rungs that the store holds no adapter of, by reading, as the first rank sees it."""
     found: dict[str, tuple[reading.Reading, dict[str, plan.Rung]]] = {}
-    for key, (owner, rung) in wanted.items():
-        if store.adapters.get(key) is None:
-            found.setdefault(owner.name, (owner, {}))[1][key] = rung
+    for key in ranks.share(store.lacking(wanted)):
+        owner, rung = wanted[key]
+        found.setdefault(owner.name, (owner, {}))[1][key] = rung
     return list(found.values())
+
+
+def in_turn(
+    missing: Missing, store: reading.Store, ranks: Ranks
+) -> Iterator[tuple[reading.Reading, dict[str, plan.Rung]]]:
+    """Each reading with what it still lacks, locked by the first rank; those that another run trains come last."""
+    tasks = [Task(store.lock(one), f"trains {one.name}", place) for place, (one, _) in enumerate(missing)]
+    for task in ranks.follow(locks.in_turn(store.root, tasks)):
+        one, rungs = missing[task.item]
+        yield one, {key: rungs[key] for key in ranks.share(store.lacking(rungs))}
 
 
 def train_in_turn(
     missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks
-) -> None:
-    """Train reading by reading, in this process and its ranks."""
-    base = models.load_base(BASE)
-    for one, rungs in missing:
+) -> int:
+    """Train reading by reading, in this process and its ranks; returns the number of adapters made."""
+    base, trained = models.load_base(BASE), 0
+    for one, rungs in in_turn(missing, store, ranks):
+        if not rungs:
+            continue
         total = reading.cost(one, list(rungs.values()), store) if ranks.first else 0
         with Progress(f"train {one.name}", total, "token") as progress:
             tell = progress.step if ranks.first else (lambda tokens, note: None)
             reading.train_reading(one, rungs, store, base, recipe, made, tell, ranks)
+        trained += len(rungs)
+    return trained
 
 
 def train_missing(
     missing: Missing, store: reading.Store, recipe: trunk.Recipe, made: dict[str, Any], ranks: Ranks, workers: Workers
-) -> None:
-    """Train what the store does not hold: in turn, or several readings at once on workers."""
+) -> int:
+    """Train what the store does not hold, in turn or several readings at once; returns the number of adapters made."""
     alone = workers.backend == "local" and (workers.count == 1 or len(missing) < 2)
     if ranks.world > 1 or alone:
         return train_in_turn(missing, store, recipe, made, ranks)
@@ -105,17 +121,15 @@ def main() -> None:
         for one in readings
         for rung in one.plan.rungs
     }
-    missing = missing_of(wanted, store)
-    ranks.wait()  # all have looked before the first one writes
-    if missing:
-        train_missing(missing, store, recipe, made, ranks, fleet.sized(workers, params.side_by_side))
+    missing = missing_of(wanted, store, ranks)
+    sized = fleet.sized(workers, params.side_by_side)
+    trained = train_missing(missing, store, recipe, made, ranks, sized) if missing else 0
     followed = trajectory.read_trajectories(params.trajectory, params.window, params.batch, params.cooldown, tokenizer)
     points = trajectory.Points(store)
     trained_points = trajectory.train_trajectories(followed, points, recipe, ranks, BASE)
     ranks.wait()
     if not ranks.first:
         return
-    trained = sum(len(rungs) for _, rungs in missing)
     folders = {f"{one.name}/{rung.rung:05d}": store.adapters.path(key) for key, (one, rung) in wanted.items()}
     assemble(OUT, folders | points.paths(followed))
     store.adapters.trim()

@@ -10,6 +10,7 @@ import torch
 
 from stages.shared import models, plan, trunk
 from stages.shared.errors import UserError
+from stages.shared.locks import held
 from stages.shared.workers import Failure, Limits, Workers, map_items, seat
 from stages.train import reading
 
@@ -37,25 +38,34 @@ def sized(workers: Workers, asked: int) -> Workers:
     return workers.model_copy(update={"count": asked or here})
 
 
-def train_all(jobs: Sequence[Job], workers: Workers, shared: Sequence[Path]) -> None:
-    """Train every job on workers that see the `shared` folders; what was finished is kept where one of them fails."""
-    failed = []
+def train_all(jobs: Sequence[Job], workers: Workers, shared: Sequence[Path]) -> int:
+    """Train every job on workers that see the `shared` folders; returns the number of adapters made.
+
+    What was finished is kept where one of them fails.
+    """
+    failed, made = [], 0
     for job, outcome in map_items(train, jobs, Limits(), workers, "train", ["torch", "transformers", "peft"], shared):
         if isinstance(outcome, Failure):
             failed.append(f"{job.reading.name}: {outcome.reason}")
+        else:
+            made += outcome
     if failed:
         raise UserError(f"{len(failed)} of {len(jobs)} readings were not trained ({'; '.join(failed)}); run it again")
+    return made
 
 
 def train(job: Job) -> int:
-    """Train one job; returns the number of its adapters."""
+    """Train one job, unless another run does; returns the number of adapters made."""
     if torch.cuda.is_available():
         torch.cuda.set_device(seat().number % torch.cuda.device_count())
     base = load_once(job.base)
     torch.set_num_threads(seat().cores)
     store = reading.Store(job.shared, job.seconds, job.root)
-    reading.train_reading(job.reading, job.missing, store, base, job.recipe, job.made, lambda tokens, note: None)
-    return len(job.missing)
+    with held(store.root, store.lock(job.reading), f"trains {job.reading.name}"):
+        rungs = {key: job.missing[key] for key in store.lacking(job.missing)}
+        if rungs:
+            reading.train_reading(job.reading, rungs, store, base, job.recipe, job.made, lambda tokens, note: None)
+    return len(rungs)
 
 
 @functools.lru_cache(maxsize=1)

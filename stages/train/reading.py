@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -120,6 +120,18 @@ class Store:
         if name not in self.chains:
             self.chains[name] = chain(key_of(self.shared, reading.init), reading.plan.steps)
         return self.chains[name]
+
+    def lock(self, reading: Reading) -> str:
+        """Key of the lock under which a reading is trained: one for all that may share a step of trunk or cool-down.
+
+        Readings that share one begin with the same book, and with the same seed. Where their plans differ none of the
+        keys above need be common: with three books and windows of four there is no trunk, with six there is.
+        """
+        return key_of(self.trunk_keys(reading)[0], reading.arm, reading.books[0].book_id)
+
+    def lacking(self, keys: Iterable[str]) -> list[str]:
+        """The keys that the store holds no adapter of."""
+        return [key for key in keys if self.adapters.get(key) is None]
 
     def cooling_keys(self, reading: Reading, rung: plan.Rung) -> list[str]:
         """Keys of the states after each number of steps in the cool-down of a rung."""

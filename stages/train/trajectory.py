@@ -17,6 +17,7 @@ from stages.shared import card, models, plan, trunk
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 from stages.shared.keyed import Keyed, key_of
+from stages.shared.locks import Task, in_turn
 from stages.shared.params import Section
 from stages.shared.progress import Progress
 from stages.shared.ranks import Ranks
@@ -142,21 +143,26 @@ def train_trajectories(
     found: Sequence[Trajectory], points: Points, recipe: trunk.Recipe, ranks: Ranks, folder: Path
 ) -> int:
     """Train what the store lacks, trunk after trunk; returns the number of points made."""
-    waiting = [(one, missing) for one in found if (missing := points.missing(one))]
+    waiting = [found[place] for place in ranks.share([at for at, one in enumerate(found) if points.missing(one)])]
     if not waiting:
         return 0
-    base = models.load_base(folder)
-    total = sum(sum(map(len, step.tokens)) for one, _ in waiting for step in one.walked.plan.steps)
+    base, made, store = models.load_base(folder), 0, points.store
+    tasks = [Task(store.lock(one.walked), f"trains {one.walked.name}", at) for at, one in enumerate(waiting)]
+    total = sum(sum(map(len, step.tokens)) for one in waiting for step in one.walked.plan.steps)
     with Progress("train trajectories", total if ranks.first else 0, "token") as progress:
-        for number, (one, missing) in enumerate(waiting, 1):
+        for number, task in enumerate(ranks.follow(in_turn(store.root, tasks)), 1):
+            one = waiting[task.item]
             note = f"{number}/{len(waiting)} {one.walked.name}"
+            missing = ranks.share(points.missing(one))
+            made += len(missing)
 
             def tell(tokens: int, loss: str, note: str = note) -> None:
                 if ranks.first:
                     progress.step(tokens, f"{note}, {loss}")
 
-            train_trajectory(one, missing, points, base, recipe, tell, ranks)
-    return sum(len(missing) for _, missing in waiting)
+            if missing:
+                train_trajectory(one, missing, points, base, recipe, tell, ranks)
+    return made
 
 
 def train_trajectory(
