@@ -17,10 +17,12 @@ from conftest import ROOT
 from study import own_prose
 
 from stages import base
+from stages.reflect import rules
+from stages.reflect.tables import CURVE
 from stages.shared.keyed import file_digest
-from stages.shared.records import ShelfBook, write_csv, write_json
+from stages.shared.records import ShelfBook, write_csv
 
-BOOKS, RUNGS = 12, (3, 6, 12)
+BOOKS, RUNGS = 8, (2, 4, 8)
 LOOSE = {
     "pool": 8,
     "min_tokens": 8,
@@ -40,11 +42,11 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def text_of(seed: int, number: int) -> str:
-    return ". ".join(own_prose(seed)[number].split(". ")[:4]) + "."
+    return ". ".join(own_prose(seed)[number].split(". ")[:2]) + "."
 
 
 def write_tiers(tiers: Path) -> None:
-    """One reading of 12 books with two texts each."""
+    """One reading of 8 books with two texts each."""
     books = [
         ShelfBook(f"b{i:02d}", "T", "A", "en", "core", "c", "own", "x", "epub", f"{i}", 1, "here", "")
         for i in range(BOOKS)
@@ -95,12 +97,25 @@ def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_probe(folder / "data/probe")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["train"] |= {"batch": 2, "precision": "float32", "learning_rate": 0.005}
-    params["reflect"] |= {"reading": "tiered-real-d0-i0", "tokens": 120, "samples": 200, "filter": LOOSE}
+    params["reflect"] |= {
+        "reading": "tiered-real-d0-i0",
+        "tokens": 96,
+        "candidates": 1,
+        "samples": 200,
+        "filter": LOOSE,
+    }
     params["reflect"]["sampling"] |= {"max_tokens": 24, "batch": 4}
     params["reflect"]["guard"] |= {"control": 9.0, "probe_a": 9.0, "diversity": 0.1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     finish(start(folder, "train"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def done(trained: Path) -> Path:
+    """The same project when the stage has run undisturbed."""
+    finish(start(trained))
+    return trained
 
 
 @pytest.fixture
@@ -123,11 +138,114 @@ def finish(started: subprocess.Popen[str]) -> str:
     return out + err
 
 
-def test_the_stage_runs_end_to_end(project: Path) -> None:
-    said = finish(start(project))
-    print(said)
-    told = json.loads((project / "metrics/reflect.json").read_text())
-    print(json.dumps(told, indent=1)[:4000])
-    print((project / "data/reflect/cells.csv").read_text())
-    print((project / "metrics/reflect.csv").read_text())
-    assert told["run"]
+def digests(project: Path) -> dict[str, str]:
+    """Every file that the stage leaves."""
+    files = [*(project / "data/reflect").glob("*"), *(project / "metrics").glob("reflect.*")]
+    return {str(path.relative_to(project)): file_digest(path) for path in files}
+
+
+def told(project: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project / "metrics/reflect.json").read_text())
+    return found
+
+
+def cells_of(project: Path) -> dict[tuple[str, str, str, str], dict[str, str]]:
+    with (project / "data/reflect/cells.csv").open() as stream:
+        return {(row["arm"], row["equal"], row["replicate"], row["round"]): row for row in csv.DictReader(stream)}
+
+
+def test_every_arm_is_told_with_its_verdict_at_equal_tokens_and_at_equal_compute(done: Path) -> None:
+    found = told(done)
+    assert found["run"]
+    assert found["rung"] == 4
+    assert set(found["verdicts"]) == {"tokens", "compute"}
+    assert [(row["arm"], row["equal"]) for row in found["arms"]] == list(CURVE)
+    assert len((done / "metrics/reflect.csv").read_text().splitlines()) == 1 + 1 + 2
+    assert (done / "metrics/reflect.svg").read_text().startswith("<?xml")
+
+
+def test_the_arms_read_equal_tokens_and_equal_compute_to_a_token(done: Path) -> None:
+    rows = cells_of(done)
+    assert len(rows) == 5 * 3 * 2
+    for (arm, equal, replicate, number), row in rows.items():
+        own = rows["own", "tokens", replicate, number]
+        assert int(own["tokens"]) == 96
+        assert 0 < int(own["own"]) <= 48
+        extra = -(-int(own["ran"]) * 2 // 4) if equal == "compute" else 0
+        assert int(row["tokens"]) == 96 + extra, (arm, equal)
+    assert int(rows["own", "tokens", "0", "0"]["ran"]) > int(rows["own", "tokens", "0", "1"]["ran"])
+
+
+def test_all_that_was_written_is_kept_with_its_fate(done: Path) -> None:
+    rows = [json.loads(line) for line in (done / "data/reflect/written.jsonl").read_text().splitlines()]
+    found = told(done)
+    for number, counts in enumerate(found["filter"]):
+        fates = [row["reason"].partition(":")[0] or "passed" for row in rows if row["round"] == number]
+        assert counts == {"round": number} | {kind: fates.count(kind) for kind in ("passed", *rules.KINDS)}
+    assert {row["kind"] for row in rows} == {"follows", "counter", "unasked"}
+    assert len({row["name"] for row in rows}) == len(rows)
+    for row in rows:
+        first, second = row["scenes"]
+        assert first[:3] != second[:3]
+
+
+def test_the_probe_changes_nothing_that_is_written_or_passes(done: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(done, tmp_path / "other")
+    shutil.rmtree(other / "data/probe")
+    write_probe(other / "data/probe", seed=300)
+    finish(start(other))
+    same = ("data/reflect/written.jsonl", "data/reflect/written.md")
+    assert [digests(other)[name] for name in same] == [digests(done)[name] for name in same]
+    assert digests(other)["data/reflect/cells.csv"] != digests(done)["data/reflect/cells.csv"]
+
+
+def test_a_run_killed_again_and_again_ends_with_the_same_bytes(done: Path, tmp_path: Path) -> None:
+    killed = shutil.copytree(done, tmp_path / "killed", ignore=shutil.ignore_patterns("keyed", "reflect*"))
+    for step in ("written", "continued", "reflected-cells"):
+        running = start(killed)
+        while running.poll() is None and not list((killed / "keyed" / step).glob("??/*/.sums.json")):
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        assert running.returncode == -signal.SIGKILL
+    finish(start(killed))
+    assert digests(killed) == digests(done)
+
+
+def test_without_a_reading_the_stage_says_so_and_loads_no_model(trained: Path, tmp_path: Path) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert params["reflect"]["reading"] is None
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    code = "import runpy, sys; sys.argv = ['x']; runpy.run_module('stages.reflect', run_name='__main__')"
+    code += "; assert 'torch' not in sys.modules"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "not run: reflect.reading is null" in answer.stdout
+    assert not told(tmp_path)["run"]
+    assert (tmp_path / "metrics/reflect.csv").read_text().startswith("rounds,own_tokens")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"reading": "tiered-real-d9-i0"},
+            "reflect.reading is 'tiered-real-d9-i0'; the readings are tiered-real-d0-i0",
+        ),
+        ({"rung": 3}, "reflect.rung is 3; the rungs of tiered-real-d0-i0 are 2, 4, 8"),
+        ({"rung": 8}, "no book comes after rung 8 of tiered-real-d0-i0; set reflect.rung to a lower one"),
+        ({"replicates": 2}, "reflect.replicates is 2"),
+    ],
+)
+def test_what_cannot_be_run_is_told_with_its_remedy(project: Path, changed: dict[str, Any], said: str) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["reflect"] |= changed
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    running = start(project)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert said in err
+    assert "Traceback" not in err

@@ -60,9 +60,14 @@ class Reel:
         return self.begun / len(self.texts)
 
 
-def in_turn(texts: Sequence[Text]) -> Reel:
-    """Texts in their own order in every pass: the next books."""
-    return Reel(texts, lambda number: texts)
+def in_turn(texts: Sequence[Text], replicate: int, replicates: int) -> Reel:
+    """Texts in their own order in every pass: the next books, each replicate beginning at another of them.
+
+    So what a replicate gains holds the choice of the books, as far as there are as many of them.
+    """
+    first = replicate * len(texts) // replicates
+    turned = [*texts[first:], *texts[:first]]
+    return Reel(turned, lambda number: turned)
 
 
 def at_random(texts: Sequence[Text], *seed: object) -> Reel:

@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from stages.reflect.material import Text
-from stages.reflect.savings import Saving, Scale
+from stages.reflect.savings import Saving, Scale, cut
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 
@@ -18,7 +18,7 @@ GAP = "\n\n"
 
 @dataclass(frozen=True)
 class Pair:
-    """Two read texts of different books; `link` is what the first saves of the second, bits per byte."""
+    """Two read texts of different books; `link` is what the end of one saves of the other's beginning."""
 
     first: Text
     second: Text
@@ -59,6 +59,11 @@ def candidate_pairs(
     return found
 
 
+def link(first: Text, second: Text, rival: Text) -> Saving:
+    """The question of a link: what the end of a text saves of the beginning of another, against the rival's end."""
+    return Saving(cut(second.text)[0] or second.text, cut(first.text)[1] + GAP, cut(rival.text)[1] + GAP)
+
+
 def link_pairs(
     texts: Sequence[Text], linked: Mapping[str, float], scale: Scale, count: int, seed: int
 ) -> tuple[list[Pair], int]:
@@ -66,7 +71,7 @@ def link_pairs(
     candidates = candidate_pairs(texts, linked, count, seed)
     if not candidates:
         raise UserError("no three read books of one language have texts to be linked; take a higher reflect.rung")
-    asked = [Saving(second.text, first.text + GAP, rival.text + GAP) for first, second, rival in candidates]
+    asked = [link(*three) for three in candidates]
     answers = scale.ask(asked, "links")
     median = float(np.median([one.bits for one in answers]))
     kept = [

@@ -134,7 +134,8 @@ class Reflection:
 
     def read_on(self, arm: str, equal: str, replicate: int, thought: Thought) -> list[Round]:
         """As many rounds of reading as own thinking had, of its tokens, or of the tokens that its compute trains on."""
-        reel = budget.in_turn(self.material.ahead) if arm == "next" else self.replay(replicate, arm)
+        ahead = budget.in_turn(self.material.ahead, replicate, self.params.replicates)
+        reel = ahead if arm == "next" else self.replay(replicate, arm)
         folder, done = self.material.folder, list[Round]()
         for one in thought.rounds:
             tokens = one.tokens + (budget.trained_for(one.ran) if equal == COMPUTE else 0)

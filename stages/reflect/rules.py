@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from unicodedata import category
 
 from stages.reflect.settings import FilterParams
-from stages.shared.near import WORD, duplicates, shingles
+from stages.shared.near import duplicates, shingles
 from stages.shared.scripts import foreign_script, letters_by_script
 
 SCRIPT_SHARE = 0.5  # of the letters, in a script of the text's language
-UNSPACED = 20  # mean letters of a word from which a script does not space its words
+# Scripts that do not space their words: Thai to Khmer, kana, CJK. Each of their letters counts as a word.
+UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 KINDS = ("empty", "short", "degenerate", "copy", "linkage", "agreement")  # of refusal, in the order they are tried
 
 
@@ -30,16 +31,22 @@ def read_of(texts: Mapping[str, str], size: int) -> Read:
     return Read(size, found, {name: shingles(text) for name, text in texts.items()})
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text without case and punctuation; marks belong to their letters.
+
+    Example: "One, two! \u9053\u53ef" -> ["one", "two", "\u9053", "\u53ef"]
+    """
+    spaced = "".join(sign if category(sign)[0] in "LMN" else " " for sign in text.casefold())
+    return UNSPACED.sub(r" \g<0> ", spaced).split()
+
+
 def runs(text: str, size: int) -> list[str]:
-    """Every run of `size` words of a text, of `size` characters where a script does not space its words.
+    """Every run of `size` words of a text.
 
     Example: runs("One, two! Three", 2) -> ["one two", "two three"]
     """
-    words = WORD.findall(text.casefold())
-    joint = " "
-    if words and sum(map(len, words)) / len(words) >= UNSPACED:
-        words, joint = list("".join(words)), ""
-    return [joint.join(words[at : at + size]) for at in range(len(words) - size + 1)]
+    words = words_of(text)
+    return [" ".join(words[at : at + size]) for at in range(len(words) - size + 1)]
 
 
 def copied_share(text: str, read: Read) -> float:
@@ -50,7 +57,7 @@ def copied_share(text: str, read: Read) -> float:
 
 def distinct_share(text: str) -> float:
     """Distinct words among all words of a text; 0 where it has none."""
-    words = WORD.findall(text.casefold())
+    words = words_of(text)
     return len(set(words)) / len(words) if words else 0.0
 
 
