@@ -102,18 +102,18 @@ WATCH = GuardParams(diversity=0.6, control=0.05, probe_a=0.02)
 def test_a_planted_collapse_of_what_is_written_is_stopped() -> None:
     first = tuple(own_prose(seed)[0] for seed in range(6))
     guard = Guard(WATCH, first)
-    assert guard.of_writing([own_prose(seed)[1] for seed in range(6)], 6) == ""
-    assert "diversity of what was written fell to 0." in guard.of_writing([first[0]] * 6, 6)
-    assert guard.of_writing(first[:1], 1) == ""  # fewer texts are no collapse
-    assert guard.of_writing(first, 0) == "none of 6 written texts passed the filter"
+    assert guard.of_writing([own_prose(seed)[1] for seed in range(6)], 6) is None
+    assert "diversity of what was written is 0." in str(guard.of_writing([first[0]] * 6, 6))
+    assert guard.of_writing(first[:1], 1) is None  # fewer texts are no collapse
+    assert str(guard.of_writing(first, 0)) == "none of 6 written texts passed the filter"
 
 
 def test_a_model_that_forgets_or_fails_on_probe_a_is_stopped() -> None:
     guard = Guard(WATCH, ("a",))
-    assert guard.of_model(-0.04, -0.01) == ""
-    assert guard.of_model(-0.06, 0.1) == "control text takes 0.0600 bits a byte more, the limit is 0.05"
-    assert guard.of_model(0.1, -0.03) == "probe A takes 0.0300 bits a byte more, the limit is 0.02"
-    assert guard.of_model(float("nan"), float("nan")) == ""  # a probe without them
+    assert guard.of_model(-0.04, -0.01) is None
+    assert str(guard.of_model(-0.06, 0.1)) == "control text takes 0.0600 bits a byte more, the limit is 0.05"
+    assert str(guard.of_model(0.1, -0.03)) == "probe A takes 0.0300 bits a byte more, the limit is 0.02"
+    assert guard.of_model(float("nan"), float("nan")) is None  # a probe without them
 
 
 def texts(sizes: list[int]) -> list[Text]:

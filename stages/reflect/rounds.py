@@ -39,7 +39,7 @@ class Thought:
 
     rounds: tuple[Round, ...]
     judged: tuple[tuple[int, Judged], ...]  # round, text
-    stopped: str
+    stopped: guard.Stop | None
 
 
 class Reader:
@@ -84,7 +84,7 @@ class Reflection:
         """Own thinking: each round writes with the adapter of the last, filters, and reads half of it, half real."""
         real, pool = self.replay(replicate, "own"), budget.Pool.empty()
         folder, done, written = self.material.folder, list[Round](), list[tuple[int, Judged]]()
-        watch, stopped = None, ""
+        watch, stopped = None, None
         for number in range(self.params.rounds):
             judged = self.write(folder, replicate, number, [one for _, one in written])
             written += [(number, one) for one in judged]
@@ -103,8 +103,7 @@ class Reflection:
             tell(f"own, replicate {replicate}, round {number}: {len(passed)} of {len(judged)} written texts passed")
             if stopped := watch.of_model(*self.watched(done[-1].cell)):
                 break
-        where = f"replicate {replicate}, round {number}: {stopped}" if stopped else ""
-        return Thought(tuple(done), tuple(written), where)
+        return Thought(tuple(done), tuple(written), stopped)
 
     def watched(self, cell: cells.Cell) -> tuple[float, float]:
         """What the guard watches of a model: its gains over the saturated adapter on control text and on probe A."""

@@ -46,7 +46,7 @@ def reflect(params: ReflectParams, language: str, base: Path) -> Found:
     for replicate in range(params.replicates):
         thought = study.think(replicate, say)
         if thought.stopped:
-            say(f"own thinking stopped: {thought.stopped}")
+            say(f"own thinking of replicate {replicate} was stopped: {thought.stopped}")
         thoughts.append(thought)
         done += thought.rounds
         for equal in (TOKENS, COMPUTE) if study.writer.label == "own" else (TOKENS,):

@@ -61,7 +61,7 @@ def excerpts(judged: Sequence[Judged]) -> list[dict[str, Any]]:
         {
             "kind": one.written.prompt.kind,
             "language": one.written.prompt.language,
-            "reason": one.reason,
+            "reason": one.reason.partition(":")[0],
             "linkage": None if math.isnan(one.linkage) else one.linkage,
             "agreement": None if math.isnan(one.agreement) else one.agreement,
             "text": one.written.text[:LONGEST],
@@ -139,6 +139,13 @@ def filter_counts(thoughts: Sequence[Thought]) -> list[dict[str, int]]:
     ]
 
 
+def stop_row(replicate: int, one: Thought) -> dict[str, Any]:
+    """Where and why the guard stopped a replicate."""
+    stop = one.stopped
+    facts = {"kind": stop.kind, "value": round(stop.value, 4), "limit": stop.limit} if stop else {}
+    return {"replicate": replicate, "round": max(number for number, _ in one.judged), **facts}
+
+
 def rounded(interval: Any) -> dict[str, float]:
     """An interval as the summary has it."""
     return {name: round(value, 5) for name, value in asdict(interval).items()}
@@ -185,7 +192,7 @@ def summary(
         "compared": min((len(one.rounds) for one in thoughts), default=0),
         "tokens": params.tokens,
         "interval": params.interval,
-        "stopped": [one.stopped for one in thoughts if one.stopped],
+        "stopped": [stop_row(replicate, one) for replicate, one in enumerate(thoughts) if one.stopped],
         "verdicts": {one.equal: one.verdict for one in compared},
         "differences": {one.equal: {arm: rounded(found) for arm, found in one.differences.items()} for one in compared},
         "arms": list(arms),
