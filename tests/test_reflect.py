@@ -1,13 +1,16 @@
 """Own thinking: what the filter refuses, what the guard stops, what is equal, and the stage as processes of its own."""
 
 import csv
+import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,18 @@ from study import own_prose
 
 from stages import base
 from stages.reflect import rules
+from stages.reflect.material import read_material
+from stages.reflect.prompts import Prompt
+from stages.reflect.settings import GuardParams, ReflectParams
+from stages.reflect.study import prepare
 from stages.reflect.tables import CURVE
+from stages.reflect.writing import Written
+from stages.saturation.phrases import Speaker
+from stages.saturation.report_reflect import read_reflection, reflect_part
+from stages.shared.errors import UserError
 from stages.shared.keyed import file_digest
+from stages.shared.models import load_tokenizer
+from stages.shared.params import load_params
 from stages.shared.records import ShelfBook, write_csv
 
 BOOKS, RUNGS = 8, (2, 4, 8)
@@ -118,11 +131,6 @@ def done(trained: Path) -> Path:
     return trained
 
 
-@pytest.fixture
-def project(trained: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(trained, tmp_path / "project")
-
-
 def start(project: Path, stage: str = "reflect", store: str = "keyed") -> subprocess.Popen[str]:
     """Start a stage in a project, with a store of its own."""
     environment = os.environ | {"LTM_KEYED": str(project / store), "PYTHONPATH": str(ROOT)}
@@ -162,6 +170,33 @@ def test_every_arm_is_told_with_its_verdict_at_equal_tokens_and_at_equal_compute
     assert [(row["arm"], row["equal"]) for row in found["arms"]] == list(CURVE)
     assert len((done / "metrics/reflect.csv").read_text().splitlines()) == 1 + 1 + 2
     assert (done / "metrics/reflect.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_report_sets_the_arms_side_by_side_and_says_who_won_at_which_size(done: Path, language: str) -> None:
+    found = read_reflection(done / "metrics/reflect.json")
+    assert found
+    text = "\n".join(reflect_part(found, Speaker(language)))
+    assert text.count("\n- *") == len(found["best"]) + len(found["worst"])
+    verdicts = [line for line in text.split("\n") if line.startswith("**")]
+    assert len(verdicts) == 2
+    assert all("0.0 M" in line or "0.0 млн" in line for line in verdicts)
+    assert text.count("| ") > 5 * 8
+
+
+def test_the_report_says_what_the_guard_stopped_and_that_a_larger_model_wrote(done: Path) -> None:
+    stopped = [{"replicate": 1, "round": 0, "kind": "diversity", "value": 0.31, "limit": 0.6}]
+    other = {"stopped": stopped, "writer": "large-2026", "verdicts": {"tokens": "beat"}}
+    text = "\n".join(reflect_part(told(done) | other, Speaker("en")))
+    assert "stopped replicate 1 in round 0: the diversity of what was written is 0.31 of that of round 0" in text
+    assert "scenes that a larger model, `large-2026`, wrote" in text
+    assert "At equal tokens own thinking beat reading, with a model of 0.0 M parameters" in text
+    assert "nothing is compared at equal compute" in text
+
+
+def test_the_report_has_no_such_chapter_where_the_stage_was_not_run() -> None:
+    assert read_reflection(ROOT / "metrics/reflect.json") is None
+    assert reflect_part(None, Speaker("en")) == []
 
 
 def test_the_arms_read_equal_tokens_and_equal_compute_to_a_token(done: Path) -> None:
@@ -229,23 +264,44 @@ def test_without_a_reading_the_stage_says_so_and_loads_no_model(trained: Path, t
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("reading", "rung", "said"),
     [
-        (
-            {"reading": "tiered-real-d9-i0"},
-            "reflect.reading is 'tiered-real-d9-i0'; the readings are tiered-real-d0-i0",
-        ),
-        ({"rung": 3}, "reflect.rung is 3; the rungs of tiered-real-d0-i0 are 2, 4, 8"),
-        ({"rung": 8}, "no book comes after rung 8 of tiered-real-d0-i0; set reflect.rung to a lower one"),
-        ({"replicates": 2}, "reflect.replicates is 2"),
+        ("tiered-real-d9-i0", None, "reflect.reading is 'tiered-real-d9-i0'; the readings are tiered-real-d0-i0"),
+        ("tiered-real-d0-i0", 3, "reflect.rung is 3; the rungs of tiered-real-d0-i0 are 2, 4, 8"),
+        ("tiered-real-d0-i0", 8, "no book comes after rung 8 of tiered-real-d0-i0; set reflect.rung to a lower one"),
     ],
 )
-def test_what_cannot_be_run_is_told_with_its_remedy(project: Path, changed: dict[str, Any], said: str) -> None:
-    params = yaml.safe_load((project / "params.yaml").read_text())
-    params["reflect"] |= changed
-    (project / "params.yaml").write_text(yaml.safe_dump(params))
-    running = start(project)
-    _, err = running.communicate(timeout=120)
-    assert running.returncode == 1
-    assert said in err
-    assert "Traceback" not in err
+def test_what_cannot_be_run_is_told_with_its_remedy(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, reading: str, rung: int | None, said: str
+) -> None:
+    monkeypatch.chdir(trained)
+    with pytest.raises(UserError, match=re.escape(said)):
+        read_material(reading, rung, load_tokenizer(Path("data/base")))
+
+
+class Parrot:
+    """A writer that collapses: from round 1 on it answers every prompt with the same sentences."""
+
+    label = "own"
+
+    def write(self, folder: Path, prompts: Sequence[Prompt], *seed: int) -> list[Written]:
+        """Prose of its own in round 0, one text for all prompts from then on."""
+        number = seed[-1]
+        texts = [text_of(700 if number else 500 + place, 0) for place in range(len(prompts))]
+        return [Written(prompt, text, text, 60, 80) for prompt, text in zip(prompts, texts, strict=True)]
+
+
+def test_a_writer_that_collapses_is_stopped_before_any_of_it_is_read(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("LTM_KEYED", str(tmp_path / "keyed"))
+    params = load_params(ReflectParams, "reflect")
+    params = params.model_copy(update={"guard": GuardParams(diversity=0.6, control=9.0, probe_a=9.0)})
+    study = dataclasses.replace(prepare(params, "en", Path("data/base")), writer=Parrot())
+    thought = study.think(0, print)
+    assert len(thought.rounds) == 1
+    assert thought.stopped
+    assert thought.stopped.kind == "diversity"
+    assert [one.round for one in study.read_on("next", "tokens", 0, thought)] == [0]
+    assert {number for number, _ in thought.judged} == {0, 1}

@@ -14,7 +14,7 @@ class FilterParams(Section):
     min_tokens: int = Field(ge=8)
     linkage: float = Field(ge=0, lt=1)
     copied: int = Field(ge=3)
-    likeness: float = Field(gt=0, le=1)
+    likeness: float = Field(ge=0.1, le=0.9)  # what MinHash LSH with 128 permutations can find
     distinct: float = Field(ge=0, le=1)
     squeezed: float = Field(ge=0)
     letters: float = Field(ge=0, le=1)
