@@ -280,14 +280,14 @@ def test_what_cannot_be_run_is_told_with_its_remedy(
 
 
 class Parrot:
-    """A writer that collapses: from round 1 on it answers every prompt with the same sentences."""
+    """A writer that collapses: from round 1 on all its answers are the same but for their last word."""
 
     label = "own"
 
     def write(self, folder: Path, prompts: Sequence[Prompt], *seed: int) -> list[Written]:
-        """Prose of its own in round 0, one text for all prompts from then on."""
-        number = seed[-1]
-        texts = [text_of(700 if number else 500 + place, 0) for place in range(len(prompts))]
+        """Prose of its own in round 0, nearly one text for all prompts from then on."""
+        same = [f"{text_of(700, 0)} So said {name}." for name in "Adam Bede Cato Dido".split()]
+        texts = same[: len(prompts)] if seed[-1] else [text_of(500 + place, 0) for place in range(len(prompts))]
         return [Written(prompt, text, text, 60, 80) for prompt, text in zip(prompts, texts, strict=True)]
 
 
@@ -297,7 +297,9 @@ def test_a_writer_that_collapses_is_stopped_before_any_of_it_is_read(
     monkeypatch.chdir(trained)
     monkeypatch.setenv("LTM_KEYED", str(tmp_path / "keyed"))
     params = load_params(ReflectParams, "reflect")
-    params = params.model_copy(update={"guard": GuardParams(diversity=0.6, control=9.0, probe_a=9.0)})
+    limits = params.filter.model_copy(update={"linkage": 0.0})
+    watched = GuardParams(diversity=0.6, control=9.0, probe_a=9.0)
+    params = params.model_copy(update={"filter": limits, "guard": watched})
     study = dataclasses.replace(prepare(params, "en", Path("data/base")), writer=Parrot())
     thought = study.think(0, print)
     assert len(thought.rounds) == 1
