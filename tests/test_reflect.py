@@ -18,6 +18,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from study import own_prose
+from test_scenes_writer import Reply, Server, completion, server
 
 from stages import base
 from stages.reflect import rules
@@ -29,12 +30,14 @@ from stages.reflect.tables import CURVE
 from stages.reflect.writing import Written
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_reflect import read_reflection, reflect_part
+from stages.shared.chance import digest
 from stages.shared.errors import UserError
 from stages.shared.keyed import file_digest
 from stages.shared.models import load_tokenizer
 from stages.shared.params import load_params
 from stages.shared.records import ShelfBook, write_csv
 
+__all__ = ["server"]  # the fixture of another module's tests
 BOOKS, RUNGS = 8, (2, 4, 8)
 LOOSE = {
     "pool": 8,
@@ -307,3 +310,35 @@ def test_a_writer_that_collapses_is_stopped_before_any_of_it_is_read(
     assert thought.stopped.kind == "diversity"
     assert [one.round for one in study.read_on("next", "tokens", 0, thought)] == [0]
     assert {number for number, _ in thought.judged} == {0, 1}
+
+
+def spoken(body: dict[str, Any]) -> Reply:
+    """An answer of a larger model: prose of its own for every prompt."""
+    asked = body["messages"][1]["content"]
+    return completion(". ".join(own_prose(int(digest(asked)[:6], 16))[0].split(". ")[:3]) + ". And it was cut o")
+
+
+def test_scenes_of_a_larger_model_are_asked_for_once_and_the_arm_is_labelled_so(
+    trained: Path, tmp_path: Path, server: Server
+) -> None:
+    server.rule = spoken
+    project = shutil.copytree(trained, tmp_path / "project", ignore=shutil.ignore_patterns("reflect*", "keyed"))
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["reflect"] |= {"writer": "llm", "rounds": 1}
+    params["reflect"]["llm"] |= {"base_url": server.url, "model": "large-2026"}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    said = finish(start(project))
+    asked = len(server.bodies)
+    found = told(project)
+    assert found["writer"] == "large-2026"
+    assert set(found["verdicts"]) == {"tokens"}
+    assert found["filter"][0]["passed"] > 0
+    assert "at equal tokens" in said
+    rows = [json.loads(line) for line in (project / "data/reflect/written.jsonl").read_text().splitlines()]
+    assert asked == 2 * len(rows)
+    assert all(row["text"].endswith(".") and "cut o" not in row["text"] for row in rows)
+    assert "response_format" not in server.bodies[-1]
+    first = digests(project)
+    finish(start(project))
+    assert len(server.bodies) == asked
+    assert digests(project) == first

@@ -12,7 +12,9 @@ from stages.reflect.savings import Saving, Scale, cut
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 
-QUESTIONS: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("prompts.yaml").read_text("utf-8"))
+ASKED = yaml.safe_load(Path(__file__).with_name("prompts.yaml").read_text("utf-8"))
+QUESTIONS: dict[str, dict[str, str]] = ASKED["questions"]
+SYSTEM: str = ASKED["system"]
 GAP = "\n\n"
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from stages.shared.endpoint import EndpointParams
 from stages.shared.params import Section
 
 
@@ -47,6 +48,7 @@ class ReflectParams(Section):
     tokens: int = Field(ge=64)
     replicates: int = Field(ge=3)
     writer: Literal["own", "llm"]
+    llm: EndpointParams
     candidates: int = Field(ge=1)
     filter: FilterParams
     sampling: SamplingParams

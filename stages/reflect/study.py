@@ -1,6 +1,6 @@
 """All of own thinking: the arms of every replicate, their comparison, and what is left for readers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ import pandas as pd
 from stages.reflect import (
     cells,
     compare,
+    larger,
     material,
     prompts,
     rounds,
@@ -66,6 +67,10 @@ def prepare(params: ReflectParams, language: str, folder: Path) -> rounds.Reflec
     """Read what own thinking starts from, link scenes, and score the saturated adapter."""
     facts = models.read_facts(folder)
     tokenizer = models.load_tokenizer(folder)
+
+    def encode(text: str) -> tuple[int, ...]:
+        return tuple(tokenizer.encode(text, add_special_tokens=False).ids)
+
     there = material.read_material(str(params.reading), params.rung, tokenizer)
     scorer, trained = (opener(folder) for _ in range(2))
     shared = [facts["fingerprint"]]
@@ -82,15 +87,26 @@ def prepare(params: ReflectParams, language: str, folder: Path) -> rounds.Reflec
         replayed=tuple(one for one in there.read if not filtered.replay_reason(one)),
         pairs=tuple(pairs),
         sieve=filtered,
-        writer=writing.OwnWriter(
-            [*shared, digest_of(writing, sampler, prompts, adapters, models)], params.sampling, scorer
-        ),
+        writer=writer_of(params, facts["fingerprint"], scorer, encode),
         reader=rounds.Reader([code], facts, course, there.facts["batch"], trained),
         examiner=examiner,
         start=examiner.cell(there.folder),
-        encode=lambda text: tuple(tokenizer.encode(text, add_special_tokens=False).ids),
+        encode=encode,
         prepared=filtered.ran + linking,
     )
+
+
+def writer_of(
+    params: ReflectParams,
+    fingerprint: str,
+    open_base: Callable[[], models.Base],
+    encode: Callable[[str], Sequence[int]],
+) -> writing.Writer:
+    """Who writes: the adapted model itself, or a larger one."""
+    if params.writer == "llm":
+        return larger.LargerWriter(params.llm, lambda text: len(encode(text)))
+    code = digest_of(writing, sampler, prompts, adapters, models)
+    return writing.OwnWriter([fingerprint, code], params.sampling, open_base)
 
 
 def opener(folder: Path) -> Callable[[], models.Base]:
