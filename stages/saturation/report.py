@@ -192,7 +192,7 @@ def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker, reflec
     memory = [] if findings.breakdown.memory.measured else [say("no memory")]
     plan = [] if analysis.settings.plan else [say("no plan")]
     turned = [] if findings.overturns else [say("no overturns")]
-    thought = [] if reflected else [say("no reflection")]
+    thought = [] if reflected else [say("no thinking")]
     lines += [*turned, say("no flashes"), *thought, *memory, *plan]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
