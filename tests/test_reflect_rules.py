@@ -1,18 +1,21 @@
 """Own thinking: what the filter refuses, what the guard stops, what is drawn, what is equal, what is a verdict."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from study import own_prose
+from transformers import AutoModelForCausalLM
 
 from stages.reflect import budget, rules
 from stages.reflect.compare import BEAT, NOT, UNDECIDED, Chance, Comparison
 from stages.reflect.guard import Guard
 from stages.reflect.material import Text, choose_rung
-from stages.reflect.sampler import Drawing, draw
+from stages.reflect.sampler import Drawing, draw, sample
 from stages.reflect.settings import FilterParams, GuardParams
 from stages.reflect.writing import whole_sentences
 
@@ -212,3 +215,28 @@ def test_an_interval_holds_the_truth_at_least_as_often_as_it_says() -> None:
         found = Chance.of(8, 3, 500, 0.9, seed).interval(values)
         hits += found.low <= 0 <= found.high
     assert hits >= 170
+
+
+def test_sampled_tokens_are_those_of_the_plain_definition_whatever_stands_beside_them(tiny_base: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).eval()
+    drawing = Drawing(0.9, 0.95, 12)
+    prompts = [[5, 6, 7, 8, 9], [30], list(range(40, 60))]
+    seeds = [[11, 12], [21, 22], [31, 32]]
+    together = sample(model, 0, prompts, {1}, drawing, seeds)
+    for prompt, row, texts in zip(prompts, seeds, together, strict=True):
+        assert [plain(model, prompt, drawing, seed) for seed in row] == texts
+    assert len({tuple(text) for texts in together for text in texts}) == 6
+
+
+def plain(model: Any, prompt: list[int], drawing: Drawing, seed: int) -> list[int]:
+    """The definition itself: the whole text is run anew for every token, alone and without a cache."""
+    chance, text = np.random.default_rng(seed), list[int]()
+    for _ in range(drawing.max_tokens):
+        with torch.no_grad():
+            logits = model(torch.tensor([[0, *prompt, *text]])).logits[0, -1]
+        values, tokens = (part.numpy() for part in logits.topk(256))
+        token = int(tokens[draw(values.astype(float), drawing, chance.random())])
+        if token == 1:
+            break
+        text.append(token)
+    return text

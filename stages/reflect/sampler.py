@@ -31,6 +31,32 @@ def draw(logits: np.ndarray, drawing: Drawing, chance: float) -> int:
     return min(int(np.searchsorted(np.cumsum(kept) / kept.sum(), chance, side="right")), len(kept) - 1)
 
 
+class Context:
+    """A batch of prompts that a model has read, each as many times as it is continued; it grows token by token."""
+
+    def __init__(self, model: Any, prefix: int, prompts: Sequence[Sequence[int]], times: int) -> None:
+        from transformers import DynamicCache
+
+        self.model, self.cache = model, DynamicCache(config=model.config)
+        ids, self.mask = padded(prompts, prefix, model.device)
+        self.place = (self.mask.cumsum(-1) - 1).clamp(min=0)
+        self.last = self.run(ids).repeat_interleave(times, 0)
+        self.cache.batch_repeat_interleave(times)
+        self.mask, self.place = (one.repeat_interleave(times, 0) for one in (self.mask, self.place[:, -1:]))
+
+    def run(self, ids: torch.Tensor) -> torch.Tensor:
+        """Run tokens behind what was read; returns the last hidden state of each row."""
+        told = {"attention_mask": self.mask, "position_ids": self.place, "past_key_values": self.cache}
+        found: torch.Tensor = self.model.model(input_ids=ids, use_cache=True, **told).last_hidden_state[:, -1]
+        return found
+
+    def grow(self, tokens: Sequence[int]) -> None:
+        """Read one more token a row."""
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], 1)
+        self.place = self.place + 1
+        self.last = self.run(torch.tensor(tokens, device=self.model.device)[:, None])
+
+
 @torch.no_grad()
 def sample(
     model: Any,
@@ -45,40 +71,26 @@ def sample(
     A prompt is run once for all its continuations. `seeds` holds as many numbers for every prompt; a text is drawn with
     its own, so its chance does not hang on what else is in the batch.
     """
-    from transformers import DynamicCache
-
-    longest, times = max(map(len, prompts)) + 1, len(seeds[0])
-    ids, mask = padded(prompts, prefix, longest, model.device)
-    cache = DynamicCache(config=model.config)
-    places = (mask.cumsum(-1) - 1).clamp(min=0)
-    hidden = model.model(input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True)
-    last = hidden.last_hidden_state[:, -1].repeat_interleave(times, 0)
-    cache.batch_repeat_interleave(times)
-    mask, place = mask.repeat_interleave(times, 0), places[:, -1:].repeat_interleave(times, 0)
+    times = len(seeds[0])
+    context = Context(model, prefix, prompts, times)
     streams = [np.random.default_rng(seed) for row in seeds for seed in row]
     written: list[list[int]] = [[] for _ in streams]
     ended = [False] * len(streams)
-    for _ in range(drawing.max_tokens):
-        chosen = next_tokens(model, last, drawing, streams)
-        for row, token in enumerate(chosen):
-            ended[row] = ended[row] or token in stops
-            if not ended[row]:
-                written[row].append(token)
-        if all(ended):
+    for place in range(drawing.max_tokens):
+        chosen = next_tokens(model, context.last, drawing, streams)
+        ended = [before or token in stops for before, token in zip(ended, chosen, strict=True)]
+        for text, token, over in zip(written, chosen, ended, strict=True):
+            if not over:
+                text.append(token)
+        if all(ended) or place + 1 == drawing.max_tokens:
             break
-        mask, place = torch.cat([mask, mask.new_ones(len(mask), 1)], 1), place + 1
-        step = torch.tensor(chosen, device=model.device)[:, None]
-        hidden = model.model(
-            input_ids=step, attention_mask=mask, position_ids=place, past_key_values=cache, use_cache=True
-        )
-        last = hidden.last_hidden_state[:, -1]
+        context.grow(chosen)
     return [written[at : at + times] for at in range(0, len(written), times)]
 
 
-def padded(
-    prompts: Sequence[Sequence[int]], prefix: int, longest: int, device: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
+def padded(prompts: Sequence[Sequence[int]], prefix: int, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Prompts behind the prefix, padded on the left, and the mask of what is no padding."""
+    longest = max(map(len, prompts)) + 1
     rows = [[prefix] * (longest - len(one)) + list(one) for one in prompts]
     seen = [[0] * (longest - len(one) - 1) + [1] * (len(one) + 1) for one in prompts]
     return torch.tensor(rows, device=device), torch.tensor(seen, device=device)

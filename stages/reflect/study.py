@@ -24,6 +24,7 @@ from stages.reflect import (
 from stages.reflect.settings import ReflectParams
 from stages.reflect.tables import ARMS, COMPUTE, TOKENS, write_lines
 from stages.shared import adapters, card, continuation, models, plan, prefixes, scoring, trunk
+from stages.shared.errors import UserError
 from stages.shared.keyed import code_digest
 
 LIBRARIES = ["torch", "transformers", "peft", "numpy"]
@@ -77,14 +78,18 @@ def prepare(params: ReflectParams, language: str, folder: Path) -> rounds.Reflec
     scale = savings.Scale([*shared, digest_of(savings, scoring, prefixes, models)], scorer)
     filtered = sieve.Sieve(there.read, scale, params.filter, params.seed)
     pairs, linking = prompts.link_pairs(there.read, filtered.linked, scale, params.candidates, params.seed)
-    asked = cells.read_probe(language)
-    examiner = cells.Examiner([*shared, digest_of(cells, adapters, scoring, prefixes, models)], asked, scorer)
+    replayed = tuple(one for one in there.read if not filtered.replay_reason(one))
+    if not replayed:
+        raise UserError(f"none of {len(there.read)} read scenes passes the filter; loosen reflect.filter")
+    examiner = cells.Examiner(
+        [*shared, digest_of(cells, adapters, scoring, prefixes, models)], cells.read_probe(language), scorer
+    )
     course = continuation.Course(continuation.recipe_of(there.facts), there.facts["cooldown"])
     code = digest_of(continuation, trunk, plan, card, models)
     return rounds.Reflection(
         params,
         there,
-        replayed=tuple(one for one in there.read if not filtered.replay_reason(one)),
+        replayed=replayed,
         pairs=tuple(pairs),
         sieve=filtered,
         writer=writer_of(params, facts["fingerprint"], scorer, encode),
