@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import math
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from conftest import ROOT
 from study import own_prose
@@ -24,6 +26,7 @@ from stages import base
 from stages.reflect import rules
 from stages.reflect.material import read_material
 from stages.reflect.prompts import Prompt
+from stages.reflect.savings import linkage, weigh
 from stages.reflect.settings import GuardParams, ReflectParams
 from stages.reflect.study import prepare
 from stages.reflect.tables import CURVE
@@ -33,7 +36,7 @@ from stages.saturation.report_reflect import read_reflection, reflect_part
 from stages.shared.chance import digest
 from stages.shared.errors import UserError
 from stages.shared.keyed import file_digest
-from stages.shared.models import load_tokenizer
+from stages.shared.models import load_base, load_tokenizer
 from stages.shared.params import load_params
 from stages.shared.records import ShelfBook, write_csv
 
@@ -264,6 +267,24 @@ def test_without_a_reading_the_stage_says_so_and_loads_no_model(trained: Path, t
     assert "not run: reflect.reading is null" in answer.stdout
     assert not told(tmp_path)["run"]
     assert (tmp_path / "metrics/reflect.csv").read_text().startswith("rounds,own_tokens")
+
+
+def test_a_saving_is_the_difference_of_the_bits_behind_both_contexts(trained: Path) -> None:
+    base_of = load_base(trained / "data/base")
+
+    def bits(context: str, target: str) -> float:
+        before, after = (base_of.tokenizer.encode(text) for text in (context, target))
+        with torch.no_grad():
+            logits = base_of.model(torch.tensor([[base_of.prefix, *before, *after]])).logits[0]
+        chances = torch.log_softmax(logits.double(), -1)
+        return -sum(float(chances[len(before) + at, token]) for at, token in enumerate(after)) / math.log(2)
+
+    one = linkage("The river keeps its own shadow. And memory answers it.", "A promise hides. No law returns.")
+    assert (one.own, one.rival) == ("The river keeps its own shadow. ", "A promise hides. ")
+    expected = (bits(one.rival, one.target) - bits(one.own, one.target)) / len(one.target)
+    found = weigh(one, base_of)
+    assert found["bits"] == pytest.approx(expected, abs=0.03)  # bfloat16 where the processor has it
+    assert found["tokens"] == sum(len(base_of.tokenizer.encode(text + one.target)) for text in (one.own, one.rival))
 
 
 @pytest.mark.parametrize(
