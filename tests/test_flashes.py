@@ -1,0 +1,74 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from conftest import prose
+
+from stages import base
+from stages.shared import adapters, continuation, models
+from stages.shared.card import write_weights
+from stages.shared.trunk import Recipe, Trunk
+
+RECIPE = Recipe(
+    rank=4, alpha=8, dropout=0.0, learning_rate=0.01, warmup=2, clip=1.0, weight_decay=0.0, precision="float32"
+)
+COURSE = continuation.Course(RECIPE, 0.5)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("base")
+    base.write_base(f"path:{tiny_base}", {}, made)
+    return made
+
+
+def tokens(folder: Path, seed: int, count: int = 1, size: int = 60) -> dict[str, list[int]]:
+    tokenizer = models.load_tokenizer(folder)
+    return {f"t{seed}-{at}": tokenizer.encode(text).ids[:size] for at, text in enumerate(prose(seed, count))}
+
+
+@pytest.fixture(scope="module")
+def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter that has read twelve texts."""
+    trunk = Trunk(models.load_base(folder), RECIPE, 0)
+    for step in continuation.steps_of(tokens(folder, 1, 12), 2, "start"):
+        trunk.take(step, 0.01)
+    out = tmp_path_factory.mktemp("adapter")
+    write_weights(trunk.model, out)
+    return out
+
+
+def test_an_adapter_that_reads_nothing_on_stays_as_it_was(folder: Path, adapter: Path, tmp_path: Path) -> None:
+    continuation.Continuation(models.load_base(folder), COURSE).write(adapter, (), 0, tmp_path)
+    assert adapters.digests(tmp_path) == adapters.digests(adapter)
+
+
+def test_reading_on_lowers_the_bits_of_what_is_read_and_repeats(folder: Path, adapter: Path) -> None:
+    texts, scorer = tokens(folder, 2, 4), models.load_base(folder)
+    course = continuation.Course(dataclasses.replace(RECIPE, dropout=0.1), 0.5)
+    reader = continuation.Continuation(models.load_base(folder), course)
+    steps = continuation.steps_of(texts, 1, "seed")
+    before = reader.bits(adapter, (), 0, scorer, texts)
+    after = reader.bits(adapter, steps, 0, scorer, texts)
+    assert all(after[name] < before[name] for name in texts)
+    assert reader.bits(adapter, steps, 0, scorer, texts) == after
+    assert reader.bits(adapter, steps, 1, scorer, texts) != after
+    assert reader.trunk.log[-1][2] < reader.trunk.log[2][2]
+
+
+def test_an_adapter_of_another_rank_is_refused(folder: Path, adapter: Path) -> None:
+    reader = continuation.Continuation(
+        models.load_base(folder), continuation.Course(dataclasses.replace(RECIPE, rank=2), 0.5)
+    )
+    with pytest.raises(continuation.UserError, match="another base or rank"):
+        reader.read(adapter, (), 0)
+
+
+def test_a_continuations_key_knows_its_texts_and_their_order(adapter: Path) -> None:
+    facts = {"fingerprint": "x"}
+    texts = {"a": [1, 2], "b": [3, 4], "c": [5, 6]}
+    one, other = continuation.steps_of(texts, 1, 0), continuation.steps_of(texts, 1, 2)
+    assert sorted(step.texts for step in one) == sorted(step.texts for step in other)
+    assert one != other
+    keys = {continuation.continuation_key(facts, adapter, steps, COURSE, 0) for steps in (one, other, one[:2])}
+    assert len(keys) == 3
