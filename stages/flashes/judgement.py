@@ -1,0 +1,57 @@
+"""What the proof says of each candidate: flash, faded or none, with effect, interval and q-value."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stages.flashes.material import Passage
+from stages.flashes.pairs import Cells, by_component
+from stages.flashes.records import COVERAGE, EVERY, FADED, FLASH, NONE, Bounds, Judged, Pair
+from stages.flashes.settings import Flashes
+from stages.flashes.statistics import Array, Tested, false_discovery, flash_test, interval, smallest_effect
+
+LASTING = 0.05  # the level at which an effect must still be there
+
+
+def judge(params: Flashes, cells: Cells, pairs: Sequence[Pair]) -> tuple[list[Judged], float]:
+    """Judge all candidates of the pairs; also the smallest effect that this design finds 80 % of the time."""
+    saved = cells.saved(pairs)
+    differences = {name: by_component(one, cells.passages) for name, one in saved.items()}
+    tests = {name: flash_test(one, params.spreads) for name, one in differences.items()}
+    q = dict(zip(tests, false_discovery([one.p for one in tests.values()]), strict=True))
+    found = [name for name in tests if q[name] <= params.fdr]
+    later = cells.saved([pair for pair in pairs if pair.candidate in found], further=True) if found else {}
+    rows = [
+        judged(params, name, tests[name], q[name], saved[name], later.get(name), cells.passages, number)
+        for number, name in enumerate(tests)
+    ]
+    least = smallest_effect([*differences.values()], params.spreads, params.fdr / len(tests), params.seed)
+    return rows, least
+
+
+def judged(
+    params: Flashes,
+    name: str,
+    test: Tested,
+    q: float,
+    saved: Array,
+    later: Array | None,
+    passages: Sequence[Passage],
+    number: int,
+) -> Judged:
+    """One candidate; `later` holds the bits saved after further books, where it was found."""
+    books = [*sorted({one.book_id for one in passages}), EVERY]
+    moved, effects = books[test.component], [bounds(saved, passages, book, params.seed, number) for book in books]
+    status, value, p = NONE, None, None
+    if later is not None:
+        there = by_component(later, passages)[:, [test.component]]
+        value, p = float(there.mean()), flash_test(there, 0.0).p
+        status = FLASH if p <= LASTING else FADED
+    return Judged(name, status, test.p, q, effects[-1], moved, effects[test.component], value, p)
+
+
+def bounds(saved: Array, passages: Sequence[Passage], book: str, seed: int, number: int) -> Bounds:
+    """The effect on one probe book, or on all of them, with its interval."""
+    inside = np.array([book in (EVERY, one.book_id) for one in passages])
+    sizes = np.array([float(one.bytes) for one in passages])[inside]
+    return interval(saved[:, inside], sizes, COVERAGE, (seed, number))
