@@ -41,17 +41,19 @@ def judged(
 ) -> Judged:
     """One candidate; `later` holds the bits saved after further books, where it was found."""
     books = [*sorted({one.book_id for one in passages}), EVERY]
-    moved, effects = books[test.component], [bounds(saved, passages, book, params.seed, number) for book in books]
+    moved, seed = books[test.component], (params.seed, number)
+    effect, moved_effect = (bounds(saved, passages, book, seed) for book in (EVERY, moved))
     status, value, p = NONE, None, None
     if later is not None:
         there = by_component(later, passages)[:, [test.component]]
         value, p = float(there.mean()), flash_test(there, 0.0).p
         status = FLASH if p <= LASTING else FADED
-    return Judged(name, status, test.p, q, effects[-1], moved, effects[test.component], value, p)
+    return Judged(name, status, test.p, q, effect, moved, moved_effect, value, p)
 
 
-def bounds(saved: Array, passages: Sequence[Passage], book: str, seed: int, number: int) -> Bounds:
+def bounds(saved: Array, passages: Sequence[Passage], book: str, seed: Sequence[int]) -> Bounds:
     """The effect on one probe book, or on all of them, with its interval."""
     inside = np.array([book in (EVERY, one.book_id) for one in passages])
-    sizes = np.array([float(one.bytes) for one in passages])[inside]
-    return interval(saved[:, inside], sizes, COVERAGE, (seed, number))
+    chosen = [one for one in passages if book in (EVERY, one.book_id)]
+    sizes = np.array([float(one.bytes) for one in chosen])
+    return interval(saved[:, inside], sizes, [one.book_id for one in chosen], COVERAGE, seed)

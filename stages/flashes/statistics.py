@@ -65,24 +65,30 @@ def false_discovery(found: Sequence[float]) -> list[float]:
     return [float(value) for value in false_discovery_control(found, method="bh")] if found else []
 
 
-def interval(saved: Array, sizes: Array, coverage: float, seed: Sequence[int]) -> tuple[float, float, float]:
-    """The bits per byte saved and its interval: pairs are drawn anew, and inside each draw the items.
+def interval(
+    saved: Array, sizes: Array, books: Sequence[str], coverage: float, seed: Sequence[int]
+) -> tuple[float, float, float]:
+    """The bits per byte saved, each probe book counting once, and its interval.
 
-    `saved` holds bits of shape (pairs, items), `sizes` bytes of shape (items,). Few units spread too little when they
-    are drawn anew, so deviations are widened by sqrt(R / (R - 1)) for R pairs.
+    Pairs are drawn anew, then books, then the items of each. `saved` holds bits of shape (pairs, items), `sizes`
+    bytes and `books` the book of each item. Few pairs spread too little when they are drawn anew, so deviations are
+    widened by sqrt(R / (R - 1)) for R pairs; where there is one book, the interval speaks of that book.
     """
-    chance = np.random.default_rng(list(seed))
-    pairs, items = saved.shape
-    value = float(saved.sum() / pairs / sizes.sum())
+    chance, pairs = np.random.default_rng(list(seed)), len(saved)
     drawn = chance.integers(0, pairs, (SAMPLES, pairs))
-    chosen = chance.integers(0, items, (SAMPLES, items))
-    means = saved[drawn].mean(axis=1)
-    draws = np.take_along_axis(means, chosen, 1).sum(axis=1) / sizes[chosen].sum(axis=1)
-    wide = np.sqrt(pairs / (pairs - 1))
-    low, high = (
-        value + wide * (np.quantile(draws, share) - value) for share in (0.5 - coverage / 2, 0.5 + coverage / 2)
-    )
-    return value, float(low), float(high)
+    values, columns = [], []
+    for book in sorted(set(books)):
+        mine = np.array([one == book for one in books])
+        bits, bytes_of = saved[:, mine], sizes[mine]
+        chosen = chance.integers(0, len(bytes_of), (SAMPLES, len(bytes_of)))
+        means = np.take_along_axis(bits[drawn].mean(axis=1), chosen, 1)
+        values.append(bits.sum() / pairs / bytes_of.sum())
+        columns.append(means.sum(axis=1) / bytes_of[chosen].sum(axis=1))
+    every = np.column_stack(columns)
+    draws = np.take_along_axis(every, chance.integers(0, len(values), every.shape), 1).mean(axis=1)
+    value, wide = float(np.mean(values)), np.sqrt(pairs / (pairs - 1))
+    low, high = (np.quantile(draws, share) for share in (0.5 - coverage / 2, 0.5 + coverage / 2))
+    return value, float(value + wide * (low - value)), float(value + wide * (high - value))
 
 
 def smallest_effect(differences: Sequence[Array], spreads: float, level: float, seed: int, power: float = 0.8) -> float:
