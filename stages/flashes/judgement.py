@@ -40,8 +40,8 @@ def judged(
     number: int,
 ) -> Judged:
     """One candidate; `later` holds the bits saved after further books, where it was found."""
-    books = [*sorted({one.book_id for one in passages}), EVERY]
-    moved, seed = books[test.component], (params.seed, number)
+    books = sorted({one.book_id for one in passages})
+    moved, seed = books[test.book], (params.seed, number)
     effect, moved_effect = (bounds(saved, passages, book, seed) for book in (EVERY, moved))
     status, value, p = NONE, None, None
     if later is not None:

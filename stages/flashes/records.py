@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 PASSED = "passed"  # the filter
 FLASH, FADED, NONE = "flash", "faded", "none"
-EVERY = "all"  # the component that is the mean of all probe books
+EVERY = ""  # in place of a book: all of the probe
 COVERAGE = 0.90  # of intervals
 
 Bounds = tuple[float, float, float]
@@ -49,8 +49,8 @@ class Pair:
 class Judged:
     """One tested candidate. Effects are bits per byte saved over matched placebos, with 90 % intervals.
 
-    `moved` is the probe book that stands out most, or "all" where the mean of all does; `lasting` is the effect on it
-    after further books, None where nothing was found.
+    `moved` is the probe book that stands out most; `lasting` is the effect after further books on what was tested to
+    have moved, that book or the mean of all, None where nothing was found.
     """
 
     name: str

@@ -24,11 +24,11 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Tested:
-    """A test: the p-value over all components, and the component that stands out most."""
+    """A test: the p-value over all components, the one that stands out most, and the book among them that does."""
 
     p: float
     component: int
-    t: float
+    book: int
 
 
 def flips(pairs: int) -> Array:
@@ -55,7 +55,11 @@ def flash_test(differences: Array, spreads: float, signs: Array | None = None) -
     beyond = differences - spreads * differences.std(axis=0, ddof=1)
     found = studentised(signs @ beyond, (beyond**2).sum(axis=0), pairs)
     largest = found.max(axis=1)
-    return Tested(float(np.mean(largest >= largest[0] - 1e-9)), int(found[0].argmax()), float(largest[0]))
+    return Tested(
+        float(np.mean(largest >= largest[0] - 1e-9)),
+        int(found[0].argmax()),
+        int(found[0, :-1].argmax() if found.shape[1] > 1 else 0),
+    )
 
 
 def false_discovery(found: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from stages.flashes.records import EVERY, FADED, FLASH, NONE, Candidate, Judged, Pair, Row
+from stages.flashes.records import FADED, FLASH, NONE, Candidate, Judged, Pair, Row
 from stages.shared.records import write_csv, write_json
 from stages.shared.scenefile import Scene
 
@@ -26,7 +26,7 @@ def row_of(one: Judged, candidate: Candidate, scene: Scene | None, titles: Mappi
         p=round(one.p, 5),
         q=round(one.q, 5),
         moved=one.moved,
-        moved_title="" if one.moved == EVERY else titles[one.moved],
+        moved_title=titles.get(one.moved, ""),
         lasting=None if one.lasting is None else round(one.lasting, 5),
         lasting_p=None if one.lasting_p is None else round(one.lasting_p, 5),
         scene=scene.scene_id if scene else "",
