@@ -5,6 +5,8 @@ import pytest
 from conftest import prose
 
 from stages import base
+from stages.saturation import report_flashes
+from stages.saturation.phrases import Speaker
 from stages.shared import adapters, continuation, models
 from stages.shared.card import write_weights
 from stages.shared.trunk import Recipe, Trunk
@@ -72,3 +74,47 @@ def test_a_continuations_key_knows_its_texts_and_their_order(adapter: Path) -> N
     assert one != other
     keys = {continuation.continuation_key(facts, adapter, steps, COURSE, 0) for steps in (one, other, one[:2])}
     assert len(keys) == 3
+
+
+def lines(found: report_flashes.Flashes | None, language: str = "en") -> str:
+    return "\n".join(report_flashes.flash_part(found, Speaker(language)))
+
+
+def told(flashes: int, least: float | None) -> report_flashes.Flashes:
+    facts = {"reading": "tiered-real-d0-i0", "books_read": 20, "books_past": 25, "passed_filter": 24, "tested": 1}
+    facts |= {
+        "pairs": 10,
+        "fdr": 0.1,
+        "spreads": 2.0,
+        "flashes": flashes,
+        "faded": 0,
+        "found_80": least,
+        "least_p": 0.001,
+    }
+    row = {"title": "A | B", "author": "C", "status": "flash" if flashes else "none", "q": "0.01", "moved": "held1"}
+    row |= {
+        "moved_title": "Held",
+        "moved_effect": "0.02",
+        "moved_low": "0.01",
+        "moved_high": "0.03",
+        "lasting": "0.015",
+    }
+    return report_flashes.Flashes(facts, [row | {"place": "Of wind; paragraphs 3-4; page 7"}])
+
+
+def test_the_report_tells_a_flash_with_its_place_and_what_it_moved() -> None:
+    said = lines(told(1, 0.01))
+    row = "| A / B, C | flash | 0.01 | Held | 0.02 [0.01, 0.03] | 0.015 | Of wind; paragraphs 3-4; page 7 |"
+    assert row in said.splitlines()
+    assert "Flashes found: 1" in said and "0.01 bits per byte" in said
+    assert "вспышка" in lines(told(1, 0.01), "ru")
+
+
+def test_no_flash_is_a_result_with_the_effect_that_would_have_been_found() -> None:
+    assert "No flash was found. The design finds an effect of 0.01" in lines(told(0, 0.01))
+    assert "more pairs are needed" in lines(told(0, None))
+
+
+def test_the_report_has_no_chapter_where_no_reading_was_examined(tmp_path: Path) -> None:
+    assert report_flashes.read_flashes(tmp_path) is None
+    assert lines(None) == ""

@@ -7,6 +7,7 @@ from stages.saturation.findings import Findings
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_attribution import familiar_part, order_part
 from stages.saturation.report_findings import corpus_part, hidden_part, phase_part, poll_part, table
+from stages.saturation.report_flashes import Flashes, flash_part
 from stages.saturation.report_groups import group_part, memory_part
 from stages.saturation.report_overturns import overturn_part
 from stages.saturation.trained import FEW_STEPS
@@ -18,8 +19,8 @@ from stages.shared.measures import MEASURES
 SHOWN = ("prediction", "explanation", "order", "chain", "chain_base", "kl", "js", "flips", "forgetting")
 
 
-def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -> str:
-    """The whole report in Markdown, in the speaker's language."""
+def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker, flashes: Flashes | None = None) -> str:
+    """The whole report in Markdown, in the speaker's language; `flashes` is None where no reading was examined."""
     parts = [
         [f"# {say('title')}", "", f"> {verdict_sentence(analysis, say)}", ""],
         decide_part(analysis, say),
@@ -36,10 +37,11 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker) -
         hidden_part(findings, say),
         poll_part(findings, say),
         overturn_part(findings.overturns, say),
+        flash_part(flashes, say),
         corpus_part(analysis, findings, say),
         noise_part(analysis, say),
         memory_part(findings.breakdown, fates, say),
-        unmeasured_part(analysis, findings, say),
+        unmeasured_part(analysis, findings, say, flashes),
     ]
     return say.write("\n".join(line for part in parts for line in part).rstrip() + "\n")
 
@@ -183,14 +185,14 @@ def spread(value: float, say: Speaker) -> str:
     return f"{value:.5f}" if np.isfinite(value) else say("not measured")
 
 
-def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker) -> list[str]:
+def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker, flashes: Flashes | None) -> list[str]:
     """What this report does not know."""
     missing = [say(name) for name in SHOWN if analysis.get(name) is None]
     lines = [say("no rows", names=", ".join(missing))] if missing else []
     memory = [] if findings.breakdown.memory.measured else [say("no memory")]
     plan = [] if analysis.settings.plan else [say("no plan")]
     turned = [] if findings.overturns else [say("no overturns")]
-    lines += [*turned, say("no flashes"), *memory, *plan]
+    lines += [*turned, *([] if flashes else [say("no flashes")]), say("no thinking"), *memory, *plan]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
         lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))
