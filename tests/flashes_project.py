@@ -28,8 +28,8 @@ FACTS = {"reading": "tiered-real-d0-i0", "order": "tiered", "arm": "real", "draw
 FLASHES = {
     "reading": "tiered-real-d0-i0",
     "tested": 2,
-    "tokens": 180,
-    "piece": 60,
+    "tokens": 160,
+    "piece": 160,
     "company": 1,
     "further": 2,
     "alignment": -9.0,
