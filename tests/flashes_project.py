@@ -20,7 +20,7 @@ from stages.shared.scenefile import Scene, write_accepted
 from stages.shared.trunk import Recipe, Trunk
 
 READ, PAST, HELD = 8, 20, 4  # books before the rung, past it, and of the probe
-TONGUE = {"b20": 1, "held1": 2}  # books in letters of their own: one past the rung, one held out
+TONGUE = {"b20": 1, "held1": 2, "held0": 3}  # books in letters of their own; held0 of half A only in part
 RECIPE = Recipe(
     rank=4, alpha=8, dropout=0.0, learning_rate=0.005, warmup=2, clip=1.0, weight_decay=0.0, precision="float32"
 )
@@ -33,6 +33,8 @@ FLASHES = {
     "company": 1,
     "further": 2,
     "alignment": -9.0,
+    "learning_rate": 0.02,
+    "spreads": 1.5,
 }
 
 
@@ -56,7 +58,8 @@ def texts_of(name: str) -> list[str]:
         return own_prose(int(name.lstrip("bheld")) + 100 * name.startswith("held"))[:3]
     chance = random.Random(TONGUE[name])
     words = [f"{one}{other}" for one in "zxqjkv" for other in "zxqjkv"]
-    return [" ".join(chance.choices(words, k=60)).capitalize() + "." for _ in range(3)]
+    found = [" ".join(chance.choices(words, k=60)).capitalize() + "." for _ in range(3)]
+    return found if name in ("b20", "held1") else [*found[:1], *own_prose(100)[:2]]
 
 
 def write_probe(folder: Path) -> None:
