@@ -45,12 +45,12 @@ def real_truths(there: Material, count: int, seed: int) -> list[Planted]:
     passages of the books of half B themselves."""
     held = sorted({one.book_id for one in there.probe_b})
     sisters = [(name, about) for name, about in read_sisters().items() if about in held]
-    found = [Planted(name, "sister", True, about, excerpt(name, there, 0, 1, seed)) for name, about in sisters[:count]]
+    found = [Planted(name, "sister", True, about, excerpt(name, 0, 1, seed)) for name, about in sisters[:count]]
     parts = -(-(count - len(found)) // len(held))
     for part in range(parts):
         for about in held:
             if len(found) < count:
-                text = excerpt(about, there, part, parts, seed)
+                text = excerpt(about, part, parts, seed)
                 found.append(Planted(f"{about}-other{part}", "same book", True, about, text))
     return found
 
@@ -62,7 +62,7 @@ def read_sisters() -> dict[str, str]:
     return {name: words[3] for name, words in rows.items() if words[:3] == ["same", "work", "as"]}
 
 
-def excerpt(book_id: str, there: Material, part: int, parts: int, seed: int) -> str:
+def excerpt(book_id: str, part: int, parts: int, seed: int) -> str:
     """Well-formed passages of a book that repeat no passage of the probe: each `part` of `parts` has its own."""
     cut = passages(read_paragraphs(TEXTS / f"{book_id}.jsonl"), 350, 700, byte_lengths)
     probed = probe_runs()
