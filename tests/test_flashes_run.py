@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -19,11 +20,13 @@ import yaml
 from conftest import ROOT
 from flashes_project import PAST, READ, write_project
 
+from stages.flashes import __main__ as stage
 from stages.flashes import filter as sieve
 from stages.flashes import pairs
 from stages.flashes.matching import Kind
 from stages.flashes.settings import Flashes
 from stages.shared.errors import UserError
+from stages.shared.params import load_params
 
 COMMAND = (sys.executable, "-m", "stages.flashes")
 
@@ -149,18 +152,16 @@ def test_without_a_reading_nothing_is_run_and_the_files_have_their_heads(tmp_pat
     ],
 )
 def test_what_cannot_be_examined_is_refused_with_a_remedy(
-    finished: Path, tmp_path: Path, change: dict[str, Any], said: str
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
 ) -> None:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "data").symlink_to(finished / "data")
+    (tmp_path / "data").symlink_to(finished / "data")
     params = yaml.safe_load((finished / "params.yaml").read_text())
     params["flashes"] |= change
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    running = start(folder, finished / "keyed")
-    _, errors = running.communicate()
-    assert running.returncode == 1
-    assert said in errors.splitlines()[-1]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LTM_KEYED", str(finished / "keyed"))
+    with pytest.raises(UserError, match=re.escape(said)):
+        stage.examine(read := load_params(Flashes, "flashes"), str(read.reading))
 
 
 def settings(**changes: Any) -> Flashes:
