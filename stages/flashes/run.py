@@ -9,13 +9,13 @@ from stages.flashes.material import BASE, Material, read_material
 from stages.flashes.pairs import Cells
 from stages.flashes.records import COVERAGE, FADED, FLASH, PASSED, Candidate, Judged, Pair
 from stages.flashes.settings import Flashes
-from stages.shared import adapters, card, continuation, models, plan, prefixes, scoring, trunk
+from stages.shared import adapters, card, continuation, linear, models, plan, prefixes, scoring, trunk
 from stages.shared.errors import UserError
 from stages.shared.keyed import code_digest
 from stages.shared.workers import Workers
 
 LIBRARIES = ["torch", "transformers", "peft", "numpy"]
-CODE = [crew, continuation, trunk, plan, card, models, adapters, scoring, prefixes]
+CODE = [crew, continuation, trunk, plan, card, models, linear, adapters, scoring, prefixes]
 
 
 class Run:
@@ -29,7 +29,7 @@ class Run:
 
     def gradients(self) -> Gradients:
         """The filter's gradients."""
-        code = code_digest([crew, projection, trunk, models], LIBRARIES)
+        code = code_digest([crew, projection, trunk, models, linear], LIBRARIES)
         shared = [self.base["fingerprint"], adapters.digests(self.there.adapter), code]
         return Gradients(self.place, shared, self.workers, self.params.seed)
 
