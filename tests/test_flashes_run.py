@@ -19,14 +19,16 @@ import pytest
 import yaml
 from conftest import ROOT
 from flashes_project import PAST, READ, write_project
+from work import misbehave, square
 
 from stages.flashes import __main__ as stage
+from stages.flashes import crew, pairs
 from stages.flashes import filter as sieve
-from stages.flashes import pairs
 from stages.flashes.matching import Kind
 from stages.flashes.settings import Flashes
 from stages.shared.errors import UserError
 from stages.shared.params import load_params
+from stages.shared.workers import Workers
 
 COMMAND = (sys.executable, "-m", "stages.flashes")
 
@@ -198,3 +200,23 @@ def test_too_few_books_for_placebos_are_refused() -> None:
     kinds = {f"b{at:02d}": Kind("en", "epic", "core", 17) for at in range(11)}
     with pytest.raises(UserError, match="9 books past the rung are left as placebos"):
         pairs.design(settings(), ["b00", "b01"], kinds, list(kinds), ["r1"])
+
+
+def workers() -> Workers:
+    return Workers(backend="local", count=0, seconds=60.0, memory_mb=0)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_jobs_give_the_same_here_and_on_workers(devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew.torch.cuda, "device_count", lambda: devices)
+    found = crew.run_jobs(square, {"a": 2, "b": 3, "c": 4}, workers(), "jobs", ())
+    assert list(found) == [("a", 4), ("b", 9), ("c", 16)]
+
+
+def test_what_was_finished_is_given_before_a_job_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew.torch.cuda, "device_count", lambda: 2)
+    given = []
+    with pytest.raises(UserError, match=r"1 of 3 jobs failed .*two lines.*run it again"):
+        for key, _ in crew.run_jobs(misbehave, {"a": "no", "b": "raise", "c": "yes"}, workers(), "jobs", ()):
+            given.append(key)
+    assert given == ["a", "c"]
