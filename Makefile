@@ -59,7 +59,7 @@ fuzz: .venv/ready
 		$(if $(FIRST),--first $(FIRST)) $(if $(MINUTES),--minutes $(MINUTES))
 
 prove-flashes: .venv/ready
-	python -m stages.flashes.proof $(if $(READING),--reading $(READING)) $(if $(EVERY),--every $(EVERY))
+	python -m stages.flashes.proof $(if $(READING),--reading $(READING)) $(if $(EVERY),--every $(EVERY)) $(if $(LASTING),--lasting)
 
 prove-scenes: .venv/ready
 	python -m benchmarks.scenes_proof $(if $(ITEMS),--items $(ITEMS))

@@ -13,14 +13,18 @@ from stages.flashes.statistics import Array, Tested, false_discovery, flash_test
 LASTING = 0.05  # the level at which an effect must still be there
 
 
-def judge(params: Flashes, cells: Cells, pairs: Sequence[Pair]) -> tuple[list[Judged], float]:
-    """Judge all candidates of the pairs; also the smallest effect that this design finds 80 % of the time."""
+def judge(params: Flashes, cells: Cells, pairs: Sequence[Pair], lasting: bool = True) -> tuple[list[Judged], float]:
+    """Judge all candidates of the pairs; also the smallest effect that this design finds 80 % of the time.
+
+    Without `lasting` what is found is a flash, and no further books are read.
+    """
     saved = cells.saved(pairs)
     differences = {name: by_component(one, cells.passages) for name, one in saved.items()}
     tests = {name: flash_test(one, params.spreads) for name, one in differences.items()}
     q = dict(zip(tests, false_discovery([one.p for one in tests.values()]), strict=True))
     found = [name for name in tests if q[name] <= params.fdr]
-    later = cells.saved([pair for pair in pairs if pair.candidate in found], further=True) if found else {}
+    again = [pair for pair in pairs if lasting and pair.candidate in found]
+    later = cells.saved(again, further=True) if again else {}
     rows = [
         judged(params, name, tests[name], q[name], saved[name], later.get(name), cells.passages, number)
         for number, name in enumerate(tests)
@@ -43,7 +47,7 @@ def judged(
     books = sorted({one.book_id for one in passages})
     moved, seed = books[test.book], (params.seed, number)
     effect, moved_effect = (bounds(saved, passages, book, seed) for book in (EVERY, moved))
-    status, value, p = NONE, None, None
+    status, value, p = FLASH if q <= params.fdr else NONE, None, None
     if later is not None:
         there = by_component(later, passages)[:, [test.component]]
         value, p = float(there.mean()), flash_test(there, 0.0).p

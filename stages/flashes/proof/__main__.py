@@ -9,6 +9,7 @@ Reads   what the stage flashes reads, data/extract/, data/tiers/accounts.csv
 Writes  metrics/flashes_proof.json, metrics/flashes_proof.csv
 Run     python -m stages.flashes.proof
         python -m stages.flashes.proof --every 5    a quick look at a few of them, writing nothing
+        python -m stages.flashes.proof --lasting    what is found must last after further books too: twice the time
 """
 
 import argparse
@@ -108,7 +109,8 @@ def passed(fates: Sequence[Fate], kind: str) -> tuple[int, int]:
 class Proof:
     """A run with planted texts among its candidates, and the written second volumes in its probe."""
 
-    def __init__(self, params: Flashes, reading: str, ordinary: int, every: int = 1) -> None:
+    def __init__(self, params: Flashes, reading: str, ordinary: int, every: int = 1, lasting: bool = False) -> None:
+        self.lasting = lasting
         self.params, self.language = params, read_params()["probe"]["language"]
         self.run = Run(params, reading, self.language, load_params(Workers, "workers"))
         self.tokenizer = load_tokenizer(BASE)
@@ -166,7 +168,7 @@ class Proof:
         )
         tested = [one.name for one in self.planted if sifted[one.name][0] == PASSED]
         pairs = design(self.params, tested, kinds, past, list(read))
-        judged = {one.name: one for one in judge(self.params, self.run.cells(self.excerpts), pairs)[0]}
+        judged = {one.name: one for one in judge(self.params, self.run.cells(self.excerpts), pairs, self.lasting)[0]}
         return [fate(one, sifted[one.name], novel[one.name], judged.get(one.name)) for one in self.planted]
 
 
@@ -192,10 +194,15 @@ def main() -> None:
     parser.add_argument(
         "--every", type=int, default=1, help="a quick look: every so many-th planted text; writes nothing"
     )
+    parser.add_argument("--lasting", action="store_true", help="what is found must last after further books")
     asked = parser.parse_args()
     params = load_params(Flashes, "flashes")
-    fates = Proof(params, asked.reading, asked.ordinary, asked.every).fates()
-    told = figures(fates) | {"reading": asked.reading, "params": params.model_dump(exclude={"reading"})}
+    fates = Proof(params, asked.reading, asked.ordinary, asked.every, asked.lasting).fates()
+    told = figures(fates) | {
+        "reading": asked.reading,
+        "lasting": asked.lasting,
+        "params": params.model_dump(exclude={"reading"}),
+    }
     if asked.every == 1:
         METRICS.mkdir(exist_ok=True)
         write_csv(METRICS / "flashes_proof.csv", Fate, fates)
