@@ -5,6 +5,8 @@ import pytest
 from conftest import prose
 
 from stages import base
+from stages.flashes.records import Row
+from stages.flashes.tables import draw
 from stages.saturation import report_flashes
 from stages.saturation.phrases import Speaker
 from stages.shared import adapters, continuation, models
@@ -118,3 +120,13 @@ def test_no_flash_is_a_result_with_the_effect_that_would_have_been_found() -> No
 def test_the_report_has_no_chapter_where_no_reading_was_examined(tmp_path: Path) -> None:
     assert report_flashes.read_flashes(tmp_path) is None
     assert lines(None) == ""
+
+
+def test_the_figure_holds_titles_of_any_script_letter_by_letter(tmp_path: Path) -> None:
+    texts = ("b1", "$5 風之書", "A", "zh", "core")
+    row = Row(*texts, 0.9, 4.0, 1.0, 0.5, 0.2, "flash", 0.01, 0.0, 0.02, 0.001, 0.01, "h", "Held", 0.02, 0.01, 0.03,
+              0.01, 0.001, "b1-p1", "")  # fmt: skip
+    draw([row], tmp_path / "one.svg")
+    assert "$5 風之書 (flash)" in (tmp_path / "one.svg").read_text(encoding="utf-8")
+    draw([row], tmp_path / "two.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
