@@ -33,6 +33,7 @@ FLASHES = {
     "company": 1,
     "further": 2,
     "alignment": -9.0,
+    "surprise": 9.0,
     "learning_rate": 0.02,
     "spreads": 1.5,
 }

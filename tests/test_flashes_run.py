@@ -178,11 +178,12 @@ def test_a_text_that_was_read_before_is_not_novel() -> None:
     assert found["same"] == 0.0 and found["near"] < 0.5 and found["new"] == 1.0
 
 
-def test_the_filter_says_which_floor_a_book_is_below() -> None:
-    params = settings(novelty=0.5, alignment=-2.0)
-    assert sieve.refusal(params, 0.4, 0.0) == "novelty 0.40 is below 0.5"
-    assert sieve.refusal(params, 0.9, -2.5) == "alignment -2.5 is below -2"
-    assert sieve.refusal(params, 0.9, 0.0) == sieve.PASSED
+def test_the_filter_says_which_bound_keeps_a_book_out() -> None:
+    params = settings(novelty=0.5, surprise=4.0, alignment=-2.0)
+    assert sieve.refusal(params, 0.4, 1.0, 0.0) == "novelty 0.40 is below 0.5"
+    assert sieve.refusal(params, 0.9, 4.1, 0.0) == "surprise 4.1 is above 4"
+    assert sieve.refusal(params, 0.9, 1.0, -2.5) == "alignment -2.5 is below -2"
+    assert sieve.refusal(params, 0.9, 1.0, 0.0) == sieve.PASSED
 
 
 def test_both_sides_of_a_pair_read_the_same_company_in_the_same_places() -> None:

@@ -91,10 +91,15 @@ def signed(text: str) -> MinHash:
     return signature(shingles(text, RUN))
 
 
-def refusal(params: Flashes, novel: float, aligned: float) -> str:
-    """Why a book is no candidate, or that it passed; the floors are set before anything is proved."""
+def refusal(params: Flashes, novel: float, surprising: float, aligned: float) -> str:
+    """Why a book is no candidate, or that it passed; the bounds are set before anything is proved.
+
+    What is far more surprising than any matched book is a bad scan, a table, a script that nobody has read.
+    """
     if novel < params.novelty:
         return f"novelty {novel:.2f} is below {params.novelty:g}"
+    if surprising > params.surprise:
+        return f"surprise {surprising:.1f} is above {params.surprise:g}"
     if aligned < params.alignment:
         return f"alignment {aligned:.1f} is below {params.alignment:g}"
     return PASSED
@@ -111,7 +116,7 @@ def sift(
     surprise, alignment = (standardised(values, kinds, among) for values in (found.surprise, found.alignment))
     return {
         name: (
-            refusal(params, novel[name], alignment[name]),
+            refusal(params, novel[name], surprise[name], alignment[name]),
             surprise[name],
             alignment[name],
             round(surprise[name] + alignment[name], 3),

@@ -52,7 +52,9 @@ class Run:
     def pairs(self, tested: Sequence[str]) -> list[Pair]:
         """The design of the proof."""
         if not tested:
-            raise UserError("no book past the rung passed the filter; lower flashes.novelty or flashes.alignment")
+            raise UserError(
+                "no book past the rung passed the filter; lower flashes.novelty or flashes.alignment, or raise flashes.surprise"
+            )
         known = self.there.excerpts
         past = [book.book_id for book in self.there.past if book.book_id in known]
         read = [book.book_id for book in self.there.read if book.book_id in known]

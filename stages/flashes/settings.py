@@ -21,6 +21,7 @@ class Flashes(Section):
     warmup: int = Field(ge=0)
     cooldown: float = Field(gt=0, le=1)
     novelty: float = Field(ge=0, le=1)
+    surprise: float = Field(gt=0)
     alignment: float
     spreads: float = Field(ge=0)
     fdr: float = Field(gt=0, lt=1)
