@@ -53,7 +53,8 @@ class Run:
         """The design of the proof."""
         if not tested:
             raise UserError(
-                "no book past the rung passed the filter; lower flashes.novelty or flashes.alignment, or raise flashes.surprise"
+                "no book past the rung passed the filter; lower flashes.novelty or flashes.alignment, "
+                "or raise flashes.surprise"
             )
         known = self.there.excerpts
         past = [book.book_id for book in self.there.past if book.book_id in known]
