@@ -1,8 +1,8 @@
 """The proof: the saturated adapter with a candidate against the same adapter with a matched placebo, pair by pair.
 
-In pair k both sides read the same company (books that were read before, drawn by the seed of the pair) in the same
-places; only the book differs. The placebo is another one in each pair. A placebo in a pair is one cell, whichever
-candidates it stands against.
+In a pair both sides read the same company (books that were read before) in the same places; only the book differs.
+The placebo is another one in each pair. Company, places and seed hang on the placebo alone, so a placebo is one cell,
+whichever candidates it stands against.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from stages.flashes.material import Excerpt, Passage, Pieces
 from stages.flashes.records import Pair
 from stages.flashes.settings import Flashes
 from stages.flashes.statistics import Array
-from stages.shared.chance import shuffled
+from stages.shared.chance import fraction, shuffled
 from stages.shared.continuation import continuation_key, steps_of
 from stages.shared.errors import UserError
 from stages.shared.keyed import key_of
@@ -40,8 +40,8 @@ def design(
     for candidate in tested:
         chosen = most_alike(kinds[candidate], pool, params.pairs, params.seed, "placebo")
         for number, placebo in enumerate(chosen):
-            company = shuffled(read, params.seed, "company", number)[: params.company]
-            rest = shuffled([name for name in there if name != placebo], params.seed, "further", number)
+            company = shuffled(read, params.seed, "company", placebo)[: params.company]
+            rest = shuffled([name for name in there if name != placebo], params.seed, "further", placebo)
             found.append(Pair(candidate, number, placebo, tuple(company), tuple(rest[: params.further])))
     return found
 
@@ -64,11 +64,11 @@ class Cells:
         self.facts, self.asked = read_facts(place.base), {one.item: one.ids for one in passages}
 
     def steps(self, book: str | None, pair: Pair | None, further: bool) -> tuple[Step, ...]:
-        """The steps of a cell: book and company in places drawn by the pair's number alone, further books behind."""
+        """The steps of a cell: book and company in places drawn by the pair's placebo, further books behind."""
         if pair is None:
             return ()
         before = self.texts([*([book] if book else []), *pair.company])
-        seed = (self.params.seed, "steps", pair.number)
+        seed = (self.params.seed, "steps", pair.placebo)
         steps = steps_of(before, self.batch, *seed)
         return steps + steps_of(self.texts(pair.further), self.batch, *seed, "further") if further else steps
 
@@ -80,7 +80,7 @@ class Cells:
         """Bits of every passage, shape (items,), of each cell wanted: a book in a pair; (None, None) reads nothing."""
         keys, jobs = [], {}
         for book, pair in wanted:
-            steps, seed = self.steps(book, pair, further), pair.number if pair else 0
+            steps, seed = self.steps(book, pair, further), seed_of(pair)
             key = key_of(
                 continuation_key(self.facts, self.place.adapter, steps, self.place.course, seed),
                 {name: list(ids) for name, ids in self.asked.items()}, self.shared,
@@ -103,6 +103,11 @@ class Cells:
         for pair, ours, theirs in zip(pairs, bits[: len(pairs)], bits[len(pairs) :], strict=True):
             found.setdefault(pair.candidate, []).append(theirs - ours)
         return {name: np.stack(rows) for name, rows in found.items()}
+
+
+def seed_of(pair: Pair | None) -> int:
+    """The seed of dropout on both sides of a pair."""
+    return int(fraction(pair.placebo) * 2**31) if pair else 0
 
 
 def pieces_of(excerpts: Mapping[str, Excerpt]) -> dict[str, Pieces]:
