@@ -6,7 +6,7 @@
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
 # make study NAME=english LIBRARY=FOLDER   a study as its committed plan says; COUNT=1 counts its cost, SET='KEY=VALUE ...' departs
 # make prove  the instrument on studies whose truth is known, four to five minutes
-# make prove-flashes  planted truths and planted junk among late books: precision and recall of the stage flashes, some 20 minutes
+# make prove-flashes  planted truths and planted junk among late books: precision and recall of the stage flashes, some half an hour
 # make prove-scenes   the choice of scenes against a reader's labels, central passages and a model that chose nothing
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);

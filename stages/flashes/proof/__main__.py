@@ -2,8 +2,9 @@
 
 Truths: ten books written for the purpose, whose second volumes join half B of the probe, and ten real texts whose
 sister volume is in half B (other passages of the same books where the shelf has no sister). Junk: bad scans, tables,
-shuffled words, another script, five of each. Thresholds are those of params.yaml. A few ordinary books past the rung
-are tested beside them: they count neither as truths nor as junk.
+shuffled words, another script, five of each. Thresholds are those of params.yaml; of each book of the probe
+one passage is scored. A few ordinary books past the rung are tested beside them: they count neither as truths nor as
+junk.
 
 Reads   what the stage flashes reads, data/extract/, data/tiers/accounts.csv
 Writes  metrics/flashes_proof.json, metrics/flashes_proof.csv
@@ -194,9 +195,10 @@ def main() -> None:
     parser.add_argument(
         "--every", type=int, default=1, help="a quick look: every so many-th planted text; writes nothing"
     )
+    parser.add_argument("--passages", type=int, default=1, help="of each book of the probe; one, for time")
     parser.add_argument("--lasting", action="store_true", help="what is found must last after further books")
     asked = parser.parse_args()
-    params = load_params(Flashes, "flashes")
+    params = load_params(Flashes, "flashes").model_copy(update={"passages": asked.passages})
     fates = Proof(params, asked.reading, asked.ordinary, asked.every, asked.lasting).fates()
     told = figures(fates) | {
         "reading": asked.reading,
