@@ -6,6 +6,7 @@
 # make fuzz   5,000 damaged copies of the embedded library's books are read; CORPUS=FOLDER takes your own, MINUTES=M ends it
 # make study NAME=english LIBRARY=FOLDER   a study as its committed plan says; COUNT=1 counts its cost, SET='KEY=VALUE ...' departs
 # make prove  the instrument on studies whose truth is known, four to five minutes
+# make prove-flashes  planted truths and planted junk among late books: precision and recall of the stage flashes, some half an hour
 # make prove-scenes   the choice of scenes against a reader's labels, central passages and a model that chose nothing
 PYTHON ?= python3.11
 # Where torch comes from, if not from pip's configured index: on Linux the public index serves CUDA builds (several GB);
@@ -16,7 +17,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo page test check verdict experiments study prove prove-scenes bench fuzz
+.PHONY: demo page test check verdict experiments study prove prove-flashes prove-scenes bench fuzz
 
 demo: .venv/ready
 	@mkdir -p data/library
@@ -56,6 +57,9 @@ prove: .venv/ready
 fuzz: .venv/ready
 	PYTHONPATH=. python tests/fuzz.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(FIRST),--first $(FIRST)) $(if $(MINUTES),--minutes $(MINUTES))
+
+prove-flashes: .venv/ready
+	python -m stages.flashes.proof $(if $(READING),--reading $(READING)) $(if $(EVERY),--every $(EVERY)) $(if $(LASTING),--lasting)
 
 prove-scenes: .venv/ready
 	python -m benchmarks.scenes_proof $(if $(ITEMS),--items $(ITEMS))

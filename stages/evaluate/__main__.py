@@ -21,7 +21,7 @@ import pandas as pd
 from pydantic import Field
 
 from stages.evaluate import cell, conditions, outside, trajectory
-from stages.shared import adapters, models, prefixes, scoring
+from stages.shared import adapters, linear, models, prefixes, scoring
 from stages.shared.chance import shuffled
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run
@@ -114,7 +114,7 @@ class Scorer:
 
     def __init__(self, probe: cell.Probe, params: EvaluateParams) -> None:
         self.probe, self.params, self.store = probe, params, Keyed("cells")
-        code = code_digest([cell, conditions, adapters, scoring, prefixes, models], LIBRARIES)
+        code = code_digest([cell, conditions, adapters, scoring, prefixes, models, linear], LIBRARIES)
         contents = [list(map(dict, probe.items)), list(map(dict, probe.scenes)), list(map(dict, probe.controls))]
         facts = models.read_facts(BASE)["fingerprint"]
         chosen = [sorted(names) for names in (probe.explained, probe.ordered, probe.chained, probe.stated)]
@@ -213,7 +213,7 @@ def score_all(scorer: Scorer, books: Mapping[str, Mapping[str, str]]) -> None:
         entries[name] = ({key: facts[key] for key in CELL}, scorer.entry(name, folder, reference))
     rows = write_out(entries, books)
     write_cells([facts for facts, _ in found], OUT / "cells.csv")
-    code = code_digest([trajectory, adapters, scoring, prefixes, models], LIBRARIES)
+    code = code_digest([trajectory, adapters, scoring, prefixes, models, linear], LIBRARIES)
     points = trajectory.Points([scorer.shared[0], code], scorer.params.batch_tokens, scorer.open_base)
     trunks = trajectory.write_trajectories(points, scorer.probe, TRAINED, OUT)
     scorer.store.trim()

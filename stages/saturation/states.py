@@ -21,13 +21,15 @@ def read_head(folder: Path) -> Any:
     import torch
     from safetensors import safe_open
 
+    from stages.shared.linear import hasten
+
     for name, path in itertools.product(HEADS, sorted(folder.glob("*.safetensors"))):
         with safe_open(path, framework="pt") as weights:
             if name in weights.keys():
                 matrix = weights.get_tensor(name).float()
                 head = torch.nn.Linear(matrix.shape[1], matrix.shape[0], bias=False)
                 head.weight = torch.nn.Parameter(matrix, requires_grad=False)
-                return head
+                return hasten(head)
     raise UserError(f"{folder} has no output head named {' or '.join(HEADS)}; run `dvc repro base`")
 
 
@@ -67,7 +69,7 @@ def stepper(base: Path) -> Steps:
     heads: list[Any] = []
 
     def steps(states: np.ndarray) -> np.ndarray:
-        from stages.shared import scoring
+        from stages.shared import linear, scoring
 
         def write(out: Path) -> None:
             if not heads:
@@ -75,7 +77,7 @@ def stepper(base: Path) -> Steps:
             np.save(out / "steps.npy", steps_of(heads[0], states))
 
         digest = hashlib.sha256(np.ascontiguousarray(states).tobytes()).hexdigest()
-        key = key_of(read_facts(base)["fingerprint"], code_digest([scoring], ["torch"]), states.shape, digest)
+        key = key_of(read_facts(base)["fingerprint"], code_digest([scoring, linear], ["torch"]), states.shape, digest)
         found: np.ndarray = np.load(Keyed("steps").get_or_put(key, write) / "steps.npy")
         return found
 

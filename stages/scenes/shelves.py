@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.scenes import book, density, forms, halves, linkage, pick, scales
-from stages.shared import models, near, passages, prefixes, scoring
+from stages.shared import linear, models, near, passages, prefixes, scoring
 from stages.shared.keyed import Keyed, code_digest, file_digest, key_of
 from stages.shared.progress import Progress
 from stages.shared.records import ShelfBook
@@ -17,7 +17,7 @@ TEXTS, BASE = Path("data/extract"), Path("data/base")
 TOKENIZER = BASE / "tokenizer.json"
 GROUP = 8  # books whose finalists are held, and asked about, at once
 TEXT_CODE = [book, density, halves, pick, scales, near, passages]  # what finalists depend on
-MODEL_CODE = [linkage, scoring, prefixes]  # what the model's numbers depend on
+MODEL_CODE = [linkage, scoring, prefixes, linear]  # what the model's numbers depend on
 MODEL_LIBRARIES = ["torch", "transformers", "tokenizers"]
 
 

@@ -103,6 +103,8 @@ def load_base(folder: Path) -> Base:
     import torch
     from transformers import AutoModelForCausalLM
 
+    from stages.shared.linear import hasten
+
     quiet()
     keep_memory()
     found = read_facts(folder)
@@ -110,7 +112,7 @@ def load_base(folder: Path) -> Base:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # none is read
     torch.set_num_threads(max(1, os.cpu_count() or 1))
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).to(device()).eval()
-    return Base(model, folder, found)
+    return Base(hasten(model), folder, found)
 
 
 def load_tokenizer(folder: Path) -> Any:

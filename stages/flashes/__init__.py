@@ -1,0 +1,1 @@
+"""Flashes: late books that still change a saturated adapter."""
