@@ -24,9 +24,10 @@ from test_scenes import a_book, document, paragraphs
 from stages import base
 from stages.scenes import book
 from stages.scenes.answers import Unusable, read_form
-from stages.scenes.endpoint import SILENT, LlmParams
+from stages.scenes.llm import LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
 from stages.shared import models
+from stages.shared.endpoint import SILENT
 from stages.shared.errors import UserError
 from stages.shared.passages import byte_lengths, sentences
 from stages.shared.records import ShelfBook, write_csv, write_paragraphs

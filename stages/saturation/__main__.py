@@ -2,7 +2,7 @@
 
 Reads   data/evaluate/, data/base/, data/tiers/, data/probe/books.csv, data/shelf.csv, data/extract/accounts.csv,
         data/scenes/accounts.csv, data/validate/accounts.csv, metrics/bookmap.json,
-        metrics/flashes.csv, metrics/flashes.json,
+        metrics/flashes.csv, metrics/flashes.json, metrics/reflect.json,
         params.yaml (saturation, probe.language)
 Writes  metrics/saturation.json, metrics/curve.csv, metrics/scores.csv, metrics/coverage.csv,
         metrics/phases.csv, metrics/poll.csv, metrics/overturns.csv,
@@ -28,6 +28,7 @@ from stages.saturation.plots import draw_all
 from stages.saturation.poll import poll
 from stages.saturation.report import report
 from stages.saturation.report_flashes import read_flashes
+from stages.saturation.report_reflect import read_reflection
 from stages.saturation.settings import Saturation
 from stages.saturation.shelves import read_shelves
 from stages.saturation.show import REPORTS, plan, show
@@ -105,9 +106,10 @@ def main() -> None:
     write_rows(METRICS / "phases.csv", phase_rows(findings.phases))
     write_rows(METRICS / "poll.csv", poll_rows(findings.poll))
     write_rows(METRICS / "overturns.csv", overturn_rows(findings.overturns))
-    flashes = read_flashes(METRICS)
+    flashes, reflection = read_flashes(METRICS), read_reflection(METRICS / "reflect.json")
     for language, name in REPORTS.items():
-        (METRICS / name).write_text(report(analysis, fates, findings, Speaker(language), flashes), encoding="utf-8")
+        told = report(analysis, fates, findings, Speaker(language), flashes, reflection)
+        (METRICS / name).write_text(told, encoding="utf-8")
     draw_all(analysis, findings, METRICS)
     print(show(METRICS))
 

@@ -10,6 +10,7 @@ from stages.saturation.report_findings import corpus_part, hidden_part, phase_pa
 from stages.saturation.report_flashes import Flashes, flash_part
 from stages.saturation.report_groups import group_part, memory_part
 from stages.saturation.report_overturns import overturn_part
+from stages.saturation.report_reflect import Told, reflect_part
 from stages.saturation.trained import FEW_STEPS
 from stages.saturation.words import between, remedies, sign, verdict_sentence
 from stages.shared.accounts import Fates
@@ -19,8 +20,18 @@ from stages.shared.measures import MEASURES
 SHOWN = ("prediction", "explanation", "order", "chain", "chain_base", "kl", "js", "flips", "forgetting")
 
 
-def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker, flashes: Flashes | None = None) -> str:
-    """The whole report in Markdown, in the speaker's language; `flashes` is None where no reading was examined."""
+def report(
+    analysis: Analysis,
+    fates: Fates,
+    findings: Findings,
+    say: Speaker,
+    flashes: Flashes | None = None,
+    reflection: Told | None = None,
+) -> str:
+    """The whole report in Markdown, in the speaker's language.
+
+    `flashes` is None where no reading was examined for them, `reflection` where no adapter went on by own thinking.
+    """
     parts = [
         [f"# {say('title')}", "", f"> {verdict_sentence(analysis, say)}", ""],
         decide_part(analysis, say),
@@ -38,10 +49,11 @@ def report(analysis: Analysis, fates: Fates, findings: Findings, say: Speaker, f
         poll_part(findings, say),
         overturn_part(findings.overturns, say),
         flash_part(flashes, say),
+        reflect_part(reflection, say),
         corpus_part(analysis, findings, say),
         noise_part(analysis, say),
         memory_part(findings.breakdown, fates, say),
-        unmeasured_part(analysis, findings, say, flashes),
+        unmeasured_part(analysis, findings, say, flashes, reflection),
     ]
     return say.write("\n".join(line for part in parts for line in part).rstrip() + "\n")
 
@@ -185,14 +197,17 @@ def spread(value: float, say: Speaker) -> str:
     return f"{value:.5f}" if np.isfinite(value) else say("not measured")
 
 
-def unmeasured_part(analysis: Analysis, findings: Findings, say: Speaker, flashes: Flashes | None) -> list[str]:
+def unmeasured_part(
+    analysis: Analysis, findings: Findings, say: Speaker, flashes: Flashes | None, reflection: Told | None
+) -> list[str]:
     """What this report does not know."""
     missing = [say(name) for name in SHOWN if analysis.get(name) is None]
     lines = [say("no rows", names=", ".join(missing))] if missing else []
     memory = [] if findings.breakdown.memory.measured else [say("no memory")]
     plan = [] if analysis.settings.plan else [say("no plan")]
     turned = [] if findings.overturns else [say("no overturns")]
-    lines += [*turned, *([] if flashes else [say("no flashes")]), say("no thinking"), *memory, *plan]
+    beyond = [say(key) for key, found in (("no flashes", flashes), ("no thinking", reflection)) if not found]
+    lines += [*turned, *beyond, *memory, *plan]
     top = analysis.primary.cube.rungs[-1]
     if top < BOOKS[-1]:
         lines.append(say("no further", books=f"{top:,}", low=LOW[-1], high=HIGH[-1], end=f"{BOOKS[-1]:,}"))

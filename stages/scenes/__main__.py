@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stages.scenes import calibrate, density, pick, scales, shelves
-from stages.scenes.endpoint import LlmParams
+from stages.scenes.llm import LlmParams
 from stages.scenes.rewrite import rewrite, tell_cost
 from stages.shared.commands import command_line
 from stages.shared.errors import UserError, run

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from stages.scenes.book import write_scenes
-from stages.scenes.endpoint import Answer, Endpoint, LlmParams, Message, NoAnswer
+from stages.scenes.llm import LlmParams
 from stages.scenes.writer import SILENCE, Wish, Writer, Written, prompt_version, wishes_of
+from stages.shared.endpoint import Answer, Endpoint, Message, NoAnswer
 from stages.shared.errors import UserError
 from stages.shared.keyed import Keyed, file_digest, files_of, key_of
 from stages.shared.progress import Progress
@@ -39,7 +40,7 @@ def rewrite(books: Mapping[str, Path], params: LlmParams) -> tuple[dict[str, Pat
 async def write_forms(books: Mapping[str, Path], params: LlmParams) -> dict[Wish, Written]:
     """What the store, and the endpoint where the store has nothing, give for every form of every scene."""
     wishes = list(all_wishes(books, params))
-    async with Endpoint(params) as endpoint:
+    async with Endpoint(params, "scenes") as endpoint:
         with Progress("forms", len(wishes), "form") as progress:
             return await Writer(params, endpoint, Keyed("writer")).write_all(wishes, progress)
 

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import yaml
 
 from stages.scenes.answers import SCHEMAS, Unusable, read_form
-from stages.scenes.endpoint import Answer, LlmParams, Message, NoAnswer
+from stages.scenes.llm import LlmParams
+from stages.shared.endpoint import Answer, Message, NoAnswer
 from stages.shared.keyed import Keyed, key_of
 from stages.shared.progress import Progress
 from stages.shared.records import write_json

@@ -5,7 +5,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -19,35 +19,31 @@ SILENT = 20  # requests in a row without an answer after which the endpoint is t
 # What servers disagree on: whether they take a JSON Schema for the answer, and the name of its longest length.
 MANNERS = tuple(itertools.product((True, False), ("max_tokens", "max_completion_tokens")))
 UNKNOWN_FIELDS = (400, 422)  # the statuses of a server that does not know a field
-REMEDIES = {
-    400: "look at section scenes.llm of params.yaml",
+REMEDIES = {  # by status; {section} is that of params.yaml
+    400: "look at section {section} of params.yaml",
     401: f"set the environment variable {KEY}",
     403: f"look at the environment variable {KEY}",
-    404: "mend scenes.llm.model or scenes.llm.base_url",
-    422: "look at section scenes.llm of params.yaml",
+    404: "mend {section}.model or {section}.base_url",
+    422: "look at section {section} of params.yaml",
 }
 Message = Mapping[str, str]
 
 
-class LlmParams(Section):
-    """Section `scenes.llm` of params.yaml: who writes the forms, and what that may take."""
+class EndpointParams(Section):
+    """What a section `llm` of a stage says of its endpoint."""
 
     base_url: str
     model: str = Field(min_length=1)
-    forms: list[Literal["instruction", "qa", "tension"]] = Field(min_length=1)
     max_tokens: int = Field(ge=16)
     temperature: float | None = Field(ge=0)
-    attempts: int = Field(ge=1)
     timeout: float = Field(gt=0)
     retries: int = Field(ge=0)
     parallel: int = Field(ge=1)
-    max_missing: float = Field(ge=0, le=1)
-    prices: list[float] = Field(min_length=2, max_length=2)
 
     @field_validator("base_url")
     @classmethod
     def is_public(cls, url: str) -> str:
-        """Refuse an address that is none, or that carries a secret: it is written into the scenes."""
+        """Refuse an address that is none, or that carries a secret: it is written into what is made."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise ValueError(f"must be http(s)://HOST/v1 without a user or a query; a key goes into {KEY}")
@@ -120,12 +116,12 @@ class Endpoint:
     be reached, knows neither key nor model, or has fallen silent; NoAnswer where only one request went wrong.
     """
 
-    def __init__(self, params: LlmParams) -> None:
+    def __init__(self, params: EndpointParams, stage: str) -> None:
         try:
             import openai
         except ImportError:
-            raise UserError("scenes.writer is llm, which needs the openai client; run `pip install .[llm]`") from None
-        self.api, self.params = openai, params
+            raise UserError(f"{stage}.writer is llm, which needs the openai client; run `pip install .[llm]`") from None
+        self.api, self.params, self.section = openai, params, f"{stage}.llm"
         self.key = os.environ.get(KEY, "").strip()
         self.client = openai.AsyncOpenAI(
             api_key=self.key or "none",  # a server of one's own wants none
@@ -143,8 +139,8 @@ class Endpoint:
     async def __aexit__(self, *_: object) -> None:
         await self.client.close()
 
-    async def ask(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Answer:
-        """The answer to `messages`, asked for as JSON of `schema` where the endpoint knows how."""
+    async def ask(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> Answer:
+        """The answer to `messages`, asked for as JSON of `schema`, if any, where the endpoint knows how."""
         try:
             answer = await self.open(messages, schema)
         except NoAnswer as error:
@@ -158,7 +154,7 @@ class Endpoint:
         self.silent = 0
         return answer
 
-    async def open(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Answer:
+    async def open(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> Answer:
         """Send a request; the first one alone, while the others wait for what it finds out."""
         if self.manner is None:
             async with self.opening:
@@ -166,7 +162,7 @@ class Endpoint:
                     return await self.try_manners(messages, schema)
         return await self.send(messages, schema, self.manner)
 
-    async def try_manners(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Answer:
+    async def try_manners(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> Answer:
         """An answer in the first manner that the endpoint does not refuse, which is kept."""
         refusals: list[Refused] = []
         for manner in MANNERS:
@@ -186,10 +182,12 @@ class Endpoint:
         if refusal.status not in REMEDIES:
             return refusal
         told = " ".join(refusal.told.replace(self.key or KEY, "[key]").split())[:200]
-        remedy = REMEDIES[refusal.status]
+        remedy = REMEDIES[refusal.status].format(section=self.section)
         return UserError(f"{self.params.base_url} refuses model {self.params.model} ({told}); {remedy}")
 
-    async def send(self, messages: Sequence[Message], schema: Mapping[str, Any], manner: tuple[bool, str]) -> Answer:
+    async def send(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None, manner: tuple[bool, str]
+    ) -> Answer:
         """One request with the client's retries; whatever goes wrong becomes a NoAnswer.
 
         Raises UserError where nobody is at the address and nothing has been answered yet.
@@ -208,15 +206,15 @@ class Endpoint:
         except self.api.APIConnectionError as error:
             if self.manner is None and type(error.__cause__).__name__ == "ConnectError":
                 url = self.params.base_url
-                raise UserError(f"nothing answers at {url}; start it, or mend scenes.llm.base_url") from None
+                raise UserError(f"nothing answers at {url}; start it, or mend {self.section}.base_url") from None
             raise NoAnswer("the connection broke off") from None
         except (ValueError, self.api.APIError):
             raise NoAnswer("no chat completion came back") from None
 
-    def request(self, messages: Sequence[Message], schema: Mapping[str, Any], manner: tuple[bool, str]) -> Any:
+    def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, manner: tuple[bool, str]) -> Any:
         """The fields of one request."""
-        structured, longest = manner
-        form = {"name": str(schema["title"]), "schema": schema, "strict": True}
+        structured, longest = manner[0] and schema is not None, manner[1]
+        form = {"name": str((schema or {}).get("title")), "schema": schema, "strict": True}
         return {
             "model": self.params.model,
             "messages": messages,
