@@ -18,18 +18,22 @@ def judge(params: Flashes, cells: Cells, pairs: Sequence[Pair], lasting: bool = 
 
     Without `lasting` what is found is a flash, and no further books are read.
     """
-    saved = cells.saved(pairs)
+    saved, placebos = cells.saved(pairs)
     differences = {name: by_component(one, cells.passages) for name, one in saved.items()}
-    tests = {name: flash_test(one, params.spreads) for name, one in differences.items()}
+    margins = {
+        name: params.spreads * by_component(one, cells.passages).std(axis=0, ddof=1) for name, one in placebos.items()
+    }
+    tests = {name: flash_test(one, margins[name]) for name, one in differences.items()}
     q = dict(zip(tests, false_discovery([one.p for one in tests.values()]), strict=True))
     found = [name for name in tests if q[name] <= params.fdr]
     again = [pair for pair in pairs if lasting and pair.candidate in found]
-    later = cells.saved(again, further=True) if again else {}
+    later = cells.saved(again, further=True)[0] if again else {}
     rows = [
         judged(params, name, tests[name], q[name], saved[name], later.get(name), cells.passages, number)
         for number, name in enumerate(tests)
     ]
-    least = smallest_effect([*differences.values()], params.spreads, params.fdr / len(tests), params.seed)
+    margin = np.mean([*margins.values()], axis=0)
+    least = smallest_effect([*differences.values()], margin, params.fdr / len(tests), params.seed)
     return rows, least
 
 

@@ -95,14 +95,18 @@ class Cells:
             known[key] = bits
         return [np.array([known[key][name] for name in self.asked]) for key in keys]
 
-    def saved(self, pairs: Sequence[Pair], further: bool = False) -> dict[str, Array]:
-        """Bits that each candidate saves over its placebos, by candidate, shape (pairs, items)."""
+    def saved(self, pairs: Sequence[Pair], further: bool = False) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Bits that each candidate saves over its placebos, and those of its placebos, by candidate: (pairs, items)."""
         asked: list[tuple[str | None, Pair | None]] = [(pair.candidate, pair) for pair in pairs]
         bits = self.score([*asked, *((pair.placebo, pair) for pair in pairs)], further)
         found: dict[str, list[Array]] = {}
+        placebos: dict[str, list[Array]] = {}
         for pair, ours, theirs in zip(pairs, bits[: len(pairs)], bits[len(pairs) :], strict=True):
             found.setdefault(pair.candidate, []).append(theirs - ours)
-        return {name: np.stack(rows) for name, rows in found.items()}
+            placebos.setdefault(pair.candidate, []).append(theirs)
+        return {name: np.stack(rows) for name, rows in found.items()}, {
+            name: np.stack(rows) for name, rows in placebos.items()
+        }
 
 
 def seed_of(pair: Pair | None) -> int:

@@ -2,10 +2,9 @@
 
 What is tested is an array of differences (pairs, components): bits per byte that the candidate saves over the placebo
 of each pair, on each probe book and, last, on all of them. Pairs are the units; the items of a book are added up
-before, so a long book counts once. A candidate is a flash on a component if its mean lies more than `spreads`
-standard deviations of the differences above zero: since the candidate is the same in all pairs and the placebo is
-another book in each, that is the spread of matched books. Without it every book a little better than the average
-would be found with enough pairs.
+before, so a long book counts once. A candidate is a flash on a component if its mean lies above a margin there: some
+standard deviations of the placebos, which are another book in each pair, so of matched books. Without it every book a
+little better than the average would be found with enough pairs.
 """
 
 import itertools
@@ -43,8 +42,8 @@ def studentised(sums: Array, squares: Array, pairs: int) -> Array:
     return found
 
 
-def flash_test(differences: Array, spreads: float, signs: Array | None = None) -> Tested:
-    """Test whether any component lies more than `spreads` standard deviations above zero.
+def flash_test(differences: Array, margin: Array | float, signs: Array | None = None) -> Tested:
+    """Test whether any component lies above its margin, of shape (components,).
 
     The largest t of all components is held against its values under every flip of the signs of whole pairs (max-T:
     Westfall and Young 1993; exact where the differences are symmetric about the margin), so one p-value answers for
@@ -52,7 +51,7 @@ def flash_test(differences: Array, spreads: float, signs: Array | None = None) -
     """
     pairs = len(differences)
     signs = flips(pairs) if signs is None else signs
-    beyond = differences - spreads * differences.std(axis=0, ddof=1)
+    beyond = differences - margin
     found = studentised(signs @ beyond, (beyond**2).sum(axis=0), pairs)
     largest = found.max(axis=1)
     return Tested(
@@ -95,7 +94,7 @@ def interval(
     return value, float(value + wide * (low - value)), float(value + wide * (high - value))
 
 
-def smallest_effect(differences: Sequence[Array], spreads: float, level: float, seed: int, power: float = 0.8) -> float:
+def smallest_effect(differences: Sequence[Array], margin: Array, level: float, seed: int, power: float = 0.8) -> float:
     """The effect on one component that the design finds with probability `power` at `level`; nan where it finds none.
 
     Simulated: normal pairs with the covariance that the differences of all tested candidates have around their means,
@@ -112,7 +111,7 @@ def smallest_effect(differences: Sequence[Array], spreads: float, level: float, 
 
     def found(times: float) -> bool:
         effect[place] = times * size[place]
-        return bool(np.mean([flash_test(one + effect, spreads, signs).p <= level for one in noise]) >= power)
+        return bool(np.mean([flash_test(one + effect, margin, signs).p <= level for one in noise]) >= power)
 
     low, high = 0.0, 32.0
     if not found(high):
