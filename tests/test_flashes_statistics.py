@@ -20,7 +20,7 @@ def ordinary(chance: np.random.Generator, effect: float = 0.0) -> statistics.Arr
     return np.column_stack([each, each.mean(axis=1)])
 
 
-def tested(differences: statistics.Array, spreads: float) -> statistics.Tested:
+def held_to(differences: statistics.Array, spreads: float) -> statistics.Tested:
     """The test, where the candidate is the same in each pair: placebos then spread as the differences do."""
     return statistics.flash_test(differences, spreads * differences.std(axis=0, ddof=1), SIGNS)
 
@@ -30,7 +30,7 @@ def found(studies: int, candidates: int, spreads: float, flashes: int = 0) -> tu
     chance, wrong, right = np.random.default_rng(3), 0, 0
     for _ in range(studies):
         effects = [9.0] * flashes + [0.0] * (candidates - flashes)
-        tests = [tested(ordinary(chance, effect), spreads).p for effect in effects]
+        tests = [held_to(ordinary(chance, effect), spreads).p for effect in effects]
         q = statistics.false_discovery(tests)
         right += sum(value <= 0.1 for value in q[:flashes])
         wrong += sum(value <= 0.1 for value in q[flashes:])
@@ -40,7 +40,7 @@ def found(studies: int, candidates: int, spreads: float, flashes: int = 0) -> tu
 def test_among_ordinary_books_a_study_finds_a_flash_as_rarely_as_its_rate_says() -> None:
     chance, any_found = np.random.default_rng(11), 0
     for _ in range(100):
-        tests = [tested(ordinary(chance), 2.5).p for _ in range(4)]
+        tests = [held_to(ordinary(chance), 2.5).p for _ in range(4)]
         any_found += min(statistics.false_discovery(tests)) <= 0.1
     assert any_found <= 17  # 0.1 expected; more than 17 of 100 has a chance of 1 %
 
@@ -66,7 +66,7 @@ def test_no_p_value_is_below_what_the_pairs_allow() -> None:
 @given(st.integers(0, 10_000))
 def test_an_effect_on_all_books_or_on_one_is_the_one_that_is_told(seed: int) -> None:
     chance = np.random.default_rng(seed)
-    assert tested(ordinary(chance, 40.0), 2.5).book == 2
+    assert held_to(ordinary(chance, 40.0), 2.5).book == 2
 
 
 def test_symmetric_differences_are_found_no_more_often_than_the_level_says() -> None:
