@@ -95,7 +95,7 @@ def test_packed_text_is_never_markup() -> None:
 
 def test_tables_of_later_studies_are_shown_where_they_are_and_told_where_not(project: Path) -> None:
     assert "Not run: there is no metrics/flashes.csv" in page()
-    (project / "metrics/flashes.csv").write_text("book_id,scene_id,gain\nown-001,own-001-p0,0.012\n")
+    (project / "metrics/flashes.csv").write_text("book_id,scene,gain\nown-001,own-001-p0,0.012\n")
     root = lxml.html.fromstring(page())
     section = root.get_element_by_id("flashes")
     assert [cell.text_content().strip() for cell in section.xpath(".//td")] == ["own-001", "own-001-p0", "0.0120"]

@@ -22,9 +22,10 @@ from stages.shared.errors import UserError
 WEB = Path(__file__).with_name("web")
 MOST = 500  # rows of a table on the page
 SCRIPTS = ("data", "listing", "hash", "texts", "scenes", "scene", "decision", "library", "charts", "main")
-LATER = {  # tables that only some studies add to metrics/, and what they hold
+LATER = {  # tables that only some studies have rows of in metrics/, and what they hold
     "overturns": "turns of the whole understanding along a reading",
     "flashes": "single late books that still change the model",
+    "reflect": "own thinking beside the next books and replay: gain over the saturated adapter, by rounds",
 }
 
 
