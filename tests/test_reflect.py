@@ -291,7 +291,11 @@ def test_a_saving_is_the_difference_of_the_bits_behind_both_contexts(trained: Pa
 @pytest.mark.parametrize(
     ("reading", "rung", "said"),
     [
-        ("tiered-real-d9-i0", None, "reflect.reading is 'tiered-real-d9-i0'; the readings are tiered-real-d0-i0"),
+        (
+            "tiered-real-d9-i0",
+            None,
+            "reflect.reading is 'tiered-real-d9-i0'; the readings of data/train are tiered-real-d0-i0",
+        ),
         ("tiered-real-d0-i0", 3, "reflect.rung is 3; the rungs of tiered-real-d0-i0 are 2, 4, 8"),
         ("tiered-real-d0-i0", 8, "no book comes after rung 8 of tiered-real-d0-i0; set reflect.rung to a lower one"),
     ],

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from stages.reflect import budget, rules
 from stages.reflect.compare import BEAT, NOT, UNDECIDED, Chance, Comparison
 from stages.reflect.guard import Guard
-from stages.reflect.material import Text, choose_rung
+from stages.reflect.material import Text
 from stages.reflect.sampler import Drawing, draw, sample
 from stages.reflect.settings import FilterParams, GuardParams
 from stages.reflect.writing import whole_sentences
@@ -165,11 +165,6 @@ def test_each_replicate_begins_at_another_of_the_next_books() -> None:
         ["0:t2", "0:t3", "0:t4"],
         ["0:t4", "0:t5", "0:t0"],
     ]
-
-
-def test_the_rung_is_the_highest_not_above_half_of_the_books() -> None:
-    assert choose_rung([10, 20, 45], 45) == 20
-    assert choose_rung([20, 45], 30) == 20
 
 
 def test_a_token_is_drawn_from_the_smallest_set_that_has_top_p() -> None:

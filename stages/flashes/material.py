@@ -9,14 +9,14 @@ from typing import Any
 
 from stages.flashes.matching import Kind, century, read_dates
 from stages.flashes.settings import Flashes
-from stages.shared import continuation, models
+from stages.shared import models
 from stages.shared.chance import shuffled
 from stages.shared.errors import UserError
 from stages.shared.records import ShelfBook, read_csv
+from stages.shared.rungs import find_rung
 from stages.shared.scenefile import Scene, accepted_scenes
 
-BASE, TRAINED, ORDERS = Path("data/base"), Path("data/train"), Path("data/tiers/orders")
-PROBE, SCENES = Path("data/probe"), Path("data/validate/scenes.jsonl")
+BASE, PROBE, SCENES = Path("data/base"), Path("data/probe"), Path("data/validate/scenes.jsonl")
 DATED = (Path("data/ltm_10000_bookmap.csv"), Path("data/catalogue/own.csv"), Path("data/sample/catalogue.csv"))
 
 Pieces = tuple[tuple[int, ...], ...]
@@ -64,14 +64,13 @@ class Material:
 
 def read_material(params: Flashes, reading: str, language: str) -> Material:
     """Read what the rung has read, what lies past it, and the probe in the headline language."""
-    order = order_of(reading)
-    adapter = rung_of(reading, params.rung, len(order))
-    read = read_csv(adapter / "books.csv", ShelfBook)
+    rung = find_rung("flashes", reading, params.rung)
+    read = read_csv(rung.folder / "books.csv", ShelfBook)
     known = {book.book_id for book in read}
     scenes, tokenizer = accepted_scenes(SCENES), models.load_tokenizer(BASE)
     dates = read_dates(DATED)
     excerpts = {}
-    for book in order:
+    for book in rung.order:
         texts = [scene.text for scene in scenes.get(book.book_id, [])]
         if found := cut(book.book_id, texts, tokenizer, params.tokens, params.piece):
             excerpts[book.book_id] = found
@@ -82,36 +81,17 @@ def read_material(params: Flashes, reading: str, language: str) -> Material:
             f"the probe has no passage in {language} in half {'B' if halves['A'] else 'A'}; flashes need both"
         )
     return Material(
-        adapter,
-        continuation.read_facts(adapter),
+        rung.folder,
+        rung.facts,
         read,
-        [book for book in order if book.book_id not in known],
-        {book.book_id: kind_of(book, dates.get(book.book_id, "")) for book in order},
+        [book for book in rung.order if book.book_id not in known],
+        {book.book_id: kind_of(book, dates.get(book.book_id, "")) for book in rung.order},
         excerpts,
         scenes,
         halves["A"],
         halves["B"],
         {name: row["title"] for name, row in books.items()},
     )
-
-
-def order_of(reading: str) -> list[ShelfBook]:
-    """All books of a reading's order, in that order."""
-    folders = sorted((TRAINED / reading).glob("*/reading.json"))
-    if not folders:
-        there = sorted({path.parts[-3] for path in TRAINED.glob("*/*/reading.json")})
-        raise UserError(f"flashes.reading is {reading!r}; the readings of {TRAINED} are {', '.join(there)}")
-    facts = continuation.read_facts(folders[0].parent)
-    return read_csv(ORDERS / f"{facts['order']}-d{facts['draw']}.csv", ShelfBook)
-
-
-def rung_of(reading: str, rung: int | None, books: int) -> Path:
-    """The folder of the rung asked for: where none is, the top one not above half of the books, else the lowest."""
-    folders = {int(path.parent.name): path.parent for path in sorted((TRAINED / reading).glob("*/reading.json"))}
-    chosen = rung or max([one for one in folders if 2 * one <= books], default=min(folders))
-    if chosen not in folders:
-        raise UserError(f"flashes.rung is {chosen}; the rungs of {reading} are {', '.join(map(str, folders))}")
-    return folders[chosen]
 
 
 def kind_of(book: ShelfBook, dates: str) -> Kind:
