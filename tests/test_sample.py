@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ebooklib import ITEM_DOCUMENT, epub
 
+from stages.extract import pdf
 from stages.sample.__main__ import SampleParams, main, pick
 from stages.sample.catalogue import Cut, Work, expand, read_catalogue
 from stages.sample.epub import RIGHT_TO_LEFT, write_epub
@@ -183,6 +184,18 @@ def test_a_pdf_in_hebrew_reads_back_in_reading_order(tmp_path: Path) -> None:
     with pymupdf.open(tmp_path / "he.pdf") as document:
         text = " ".join(document[0].get_text().split())
     assert text == f"1 ברכות ברכות {line}"
+
+
+def test_numbers_of_a_pdf_in_hebrew_run_to_the_right(tmp_path: Path) -> None:
+    line = "בשנת 9486 קמה המדינה ובה ۱۲۳ ערים גדולות"
+    write_pdf(work(language="he", title="משנה"), [Chapter("פרק 12", [Block("prose", line)])], tmp_path / "he.pdf")
+    places = {}
+    for block in pymupdf.open(tmp_path / "he.pdf")[0].get_text("rawdict")["blocks"]:
+        for char in (char for line in block["lines"] for span in line["spans"] for char in span["chars"]):
+            places.setdefault(char["c"], char["origin"][0])
+    assert places["9"] < places["4"] < places["8"] < places["6"]
+    assert places["۱"] < places["۲"] < places["۳"]
+    assert line in " ".join(block.text for block in pdf.read((tmp_path / "he.pdf").read_bytes()).blocks)
 
 
 def test_a_pdf_refuses_signs_that_its_font_lacks(tmp_path: Path) -> None:

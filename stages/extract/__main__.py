@@ -35,7 +35,7 @@ from stages.shared.workers import Failure, Workers, map_items
 SHELF = Path("data/shelf.csv")
 OUT = Path("data/extract")
 READER = (
-    "archive blocks boilerplate calm clean conventions encoding epub figures layout markup parse pdf plain"
+    "archive blocks boilerplate calm clean conventions direction encoding epub figures layout markup parse pdf plain"
     " read tags text"
 )
 SHARED = "language scripts sketches"

@@ -2,7 +2,6 @@
 
 import re
 import statistics
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from itertools import pairwise
 
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
 from stages.extract.clean import join_lines, vocabulary
+from stages.extract.direction import runs_to_the_left
 
 RUNNING = 3  # a line that stands at the same height on this many pages is a running head
 BAND_SHARE = 0.3  # where this share of the pages have a head, what stands at that height elsewhere is one too
@@ -20,7 +20,6 @@ PAGE_NUMBER = re.compile(
 )
 STOPS = frozenset(".!?…:。！？」』।॥؟۔׃")
 CLOSERS = "\"'”’»)]›」』"
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 SMALL = re.compile("[a-z]")
 NOTE_START = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§¹²³⁴-⁹]{1,3})[\]).]?\s?\D")
 
@@ -66,14 +65,6 @@ class Piece:
     lines: list[Line]
     kind: str
     opens: bool = True  # whether it begins a paragraph, as far as its first line tells
-
-
-def runs_to_the_left(text: str) -> bool:
-    """Whether most letters of a text run from right to left."""
-    if not RIGHT_TO_LEFT.search(text):
-        return False
-    directions = list(map(unicodedata.bidirectional, filter(str.isalpha, text)))
-    return (directions.count("R") + directions.count("AL")) * 2 > len(directions)
 
 
 def blocks_of(pages: list[Page]) -> list[Block]:

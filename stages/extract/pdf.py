@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pymupdf
 
-from stages.extract import layout
+from stages.extract import direction, layout
 from stages.extract.blocks import Reading, Rejected
 from stages.extract.clean import clean_characters, one_line
 from stages.extract.layout import Line, Page
@@ -73,7 +73,10 @@ def pages_of(document: Any, count: int) -> Iterator[Page]:
     for number in range(count):
         try:
             page = document[number]
-            found = page.get_textpage(flags=FLAGS).extractDICT(cb=page.cropbox)  # page.get_text asks much more
+            told = page.get_textpage(flags=FLAGS)  # page.get_text asks much more
+            found = told.extractDICT(cb=page.cropbox)
+            if any(map(direction.has_letters, found["blocks"])):
+                found["blocks"] = direction.in_reading_order(told.extractRAWDICT(cb=page.cropbox)["blocks"])
             lines = merge(line for block in found["blocks"] for line in lines_of(block))
             has_image = not lines and bool(page.get_images())
         except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
@@ -143,7 +146,8 @@ def beside(left: Line, right: Line) -> bool:
     overlap = min(left.y1, right.y1) - max(left.y0, right.y0)
     if overlap < 0.5 * min(left.y1 - left.y0, right.y1 - right.y0):
         return False
-    gap = right.x0 - left.x1 if not right.rtl else left.x0 - right.x1
+    leftwards = right.rtl or (left.rtl and not any(map(str.isalpha, right.text)))
+    gap = left.x0 - right.x1 if leftwards else right.x0 - left.x1
     return -0.5 * left.size <= gap <= 4 * left.size
 
 

@@ -1,6 +1,7 @@
 """A work as a PDF file with running heads and page numbers, the same bytes on every run."""
 
 import importlib.resources
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 54, WIDTH - 54, 72, HEIGHT - 60
 INDENT = 14  # first line of a paragraph, and what of a verse line runs over
 SIZES = {"title": 15.0, "heading": 11.5, "text": 10.5, "head": 8.5}
 LEADING = 14.0
+NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 WRITTEN = "D:20000101000000Z"
 
 
@@ -57,7 +59,9 @@ class Setter:
             self.writer = None
 
     def put(self, text: str, x: float, y: float, size: str, rtl: bool) -> None:
-        """Set one line with its left end at `x`."""
+        """Set one line with its left end at `x`; numbers run to the right in every script."""
+        if rtl:  # all of it is turned round, but Latin letters and figures
+            text = NUMBER.sub(lambda found: found[0] if found[0].isascii() else found[0][::-1], text)
         self.writer.append((x, y), text, font=self.font, fontsize=SIZES[size], right_to_left=rtl)
 
     def put_centred(self, text: str, y: float, size: str) -> None:

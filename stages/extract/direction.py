@@ -1,0 +1,138 @@
+"""Lines that run from right to left: their characters in the order in which they are read.
+
+MuPDF turns runs of such letters round and leaves the runs as they stand on the page, so that a number or a Latin word
+breaks a Hebrew sentence into pieces in the wrong order. Here the places of the characters decide, by the rules of
+Unicode's bidirectional algorithm (UAX 9) undone: all is read from the right, but numbers and what lies between Latin
+letters from the left.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+KINDS = {"R": "R", "AL": "R", "L": "L", "EN": "N", "AN": "N", "ES": "S", "CS": "S", "ET": "T", "NSM": "M"}
+FOREIGN = re.compile(r"[LNT][^R]*L[^R]*[LNT]|[LNT][^R]*L|L[^R]*[LNT]|L|T*N+(?:SN+)*T*")
+OPENING, CLOSING = re.compile(r"(?<!\S)[(\[](?=\w)"), re.compile(r"(?<!\S)[)\]](?=\w)")
+MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+LAM, ALEFS = "ل", "اأإآٱ"  # written as one glyph
+NEAR = 0.1  # points between places that are the same one
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What stands at one place: a character with its marks, or the characters of one glyph; the middle of its box."""
+
+    text: str
+    kind: str  # of KINDS, or "o"
+    middle: float
+    span: dict[str, Any]
+
+
+def runs_to_the_left(text: str) -> bool:
+    """Whether most letters of a text run from right to left."""
+    if not RIGHT_TO_LEFT.search(text):
+        return False
+    directions = list(map(unicodedata.bidirectional, filter(str.isalpha, text)))
+    return (directions.count("R") + directions.count("AL")) * 2 > len(directions)
+
+
+def has_letters(block: dict[str, Any]) -> bool:
+    """Whether a block of a page, as MuPDF tells it, has letters that run from right to left."""
+    return any(RIGHT_TO_LEFT.search(span["text"]) for line in block.get("lines", ()) for span in line["spans"])
+
+
+def in_reading_order(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks of a page told by characters as blocks told by spans, the characters of each line in reading order.
+
+    A line runs from the right where most letters of its block do, or where it has such letters and the page runs so.
+    """
+    page, orders = runs_to_the_left("".join(map(block_text, blocks))), {}
+    for block in blocks:
+        ours = runs_to_the_left(block_text(block))
+        for line in block.get("lines", ()):
+            if ours or (page and RIGHT_TO_LEFT.search(line_text(line))):
+                orders[id(line)] = from_the_right(signs_of(line["spans"]))
+    mirrored = are_mirrored(orders.values())
+    return [
+        block | {"lines": [line | {"spans": spans_of(line, orders, mirrored)} for line in block.get("lines", ())]}
+        for block in blocks
+    ]
+
+
+def block_text(block: dict[str, Any]) -> str:
+    """The characters of a block, as they were told."""
+    return "".join(map(line_text, block.get("lines", ())))
+
+
+def line_text(line: dict[str, Any]) -> str:
+    """The characters of a line, as they were told."""
+    return "".join(char["c"] for span in line["spans"] for char in span["chars"])
+
+
+def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
+    """The signs of a line, as they were told; spaces that MuPDF made where a glyph of several characters lies go.
+
+    It turns the characters of such a glyph round with their run: they are narrow ones before a letter at their place.
+    """
+    chars = [(char, span) for span in spans for char in span["chars"]]
+    narrow = {round(char["bbox"][0], 1) for char, _ in chars if is_narrow(char)}
+    kept = [(c, span) for c, span in chars if not (c["synthetic"] and round(c["bbox"][0], 1) in narrow)]
+    found, before = list[Sign](), list[str]()
+    for place, (char, span) in enumerate(kept):
+        kind = KINDS.get(unicodedata.bidirectional(char["c"]), "o")
+        letter = next((other for other, _ in kept[place + 1 :] if not unicodedata.combining(other["c"])), None)
+        led = kind == "M" or (char["c"] in ALEFS and letter and letter["c"] == LAM and not before)
+        if led and letter and is_narrow(char) and is_at(char, letter):
+            before.append(char["c"])
+        elif kind == "M" and found:
+            found[-1] = replace(found[-1], text=found[-1].text + char["c"])
+        else:
+            middle = (char["bbox"][0] + char["bbox"][2]) / 2
+            found.append(Sign("".join([char["c"], *reversed(before)]), kind, middle, span))
+            before.clear()
+    return found
+
+
+def is_narrow(char: dict[str, Any]) -> bool:
+    """Whether a character has no width: one of several of a glyph, or a mark."""
+    return bool(char["bbox"][2] - char["bbox"][0] < NEAR)
+
+
+def is_at(char: dict[str, Any], letter: dict[str, Any]) -> bool:
+    """Whether a narrow character lies where a letter begins or ends."""
+    return bool(min(abs(char["bbox"][0] - edge) for edge in (letter["bbox"][0], letter["bbox"][2])) < NEAR)
+
+
+def from_the_right(signs: list[Sign]) -> list[tuple[Sign, bool]]:
+    """The signs of a line in reading order, and whether each runs to the left."""
+    signs = sorted(signs, key=lambda sign: -sign.middle)
+    ours = [True] * len(signs)
+    for found in FOREIGN.finditer("".join(sign.kind for sign in signs)):
+        place = slice(*found.span())
+        signs[place], ours[place] = signs[place][::-1], [False] * len(signs[place])
+    return list(zip(signs, ours, strict=True))
+
+
+def are_mirrored(lines: Iterable[list[tuple[Sign, bool]]]) -> bool:
+    """Whether brackets are told as they look, so that what opens in reading order is written as one that closes."""
+    texts = ["".join(sign.text if ours else "0" for sign, ours in line) for line in lines]
+    return sum(len(CLOSING.findall(text)) - len(OPENING.findall(text)) for text in texts) > 0
+
+
+def spans_of(line: dict[str, Any], orders: dict[int, list[tuple[Sign, bool]]], mirrored: bool) -> list[dict[str, Any]]:
+    """The spans of a line told by text; in a line from the right new ones where characters of one stand apart."""
+    if id(line) not in orders:
+        return [span | {"text": "".join(char["c"] for char in span["chars"])} for span in line["spans"]]
+    return list(regrouped(orders[id(line)], mirrored))
+
+
+def regrouped(signs: list[tuple[Sign, bool]], mirrored: bool) -> Iterator[dict[str, Any]]:
+    """Spans of signs in reading order."""
+    for _, group in groupby(signs, key=lambda pair: id(pair[0].span)):
+        ones = list(group)
+        texts = [sign.text.translate(MIRROR) if mirrored and ours else sign.text for sign, ours in ones]
+        yield ones[0][0].span | {"text": "".join(texts)}
