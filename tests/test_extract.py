@@ -21,6 +21,7 @@ from stages.extract.archive import Archive
 from stages.extract.blocks import Block, Rejected
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
 from stages.extract.figures import words_and_letters
+from stages.extract.lines import Line
 from stages.extract.read import Request, json_lines, read_book
 from stages.shared.errors import UserError
 from stages.shared.records import (
@@ -657,6 +658,47 @@ def test_large_type_is_a_heading_and_small_type_at_the_foot_a_note():
     ]
 
 
+def test_a_paragraph_goes_on_in_the_next_column():
+    narrow = wrap(prose(8, 6)[0], 30)
+    half = len(narrow) // 2
+    assert not narrow[half - 1].endswith(".")
+    right = [(230, *rest) for _, *rest in set_in_lines(narrow[half:], top=80)]
+    assert of_pdf([set_in_lines(narrow[:half], top=80) + right]) == [("prose", 1, prose(8, 6)[0])]
+
+
+def test_columns_from_top_to_bottom_are_read_as_lines_with_their_indents():
+    columns = [
+        "　川は昔から名を持つ。人は橋を渡り、",
+        "舟を呼び、水の音を聞いた。",
+        "　「遠い」と、１２人の旅人は言った。雨の",
+        "日であった。",
+    ]
+    text = "".join(columns).replace("　", "\n").split()
+    assert [(kind, words) for kind, words in vertical_pdf(columns)] == [("prose", words) for words in text]
+
+
+def test_a_page_number_below_columns_is_dropped():
+    columns = ["　川は昔から名を持つ。人は橋を渡り、", "舟を呼び、水の音を聞いた。"] * 3
+    assert all("7" not in words for _, words in vertical_pdf(columns, (200, 560, 9, "7")))
+
+
+def vertical_pdf(columns, *across):
+    font, document = pymupdf.Font("japan"), pymupdf.open()
+    sheet = document.new_page(width=420, height=595)
+    writer = pymupdf.TextWriter(sheet.rect)
+    for number, column in enumerate(columns):
+        for place, sign in enumerate(column):
+            writer.append((370 - 18 * number, 60 + 11 * place), sign, font=font, fontsize=11)
+    for x, y, size, words in across:
+        writer.append((x, y), words, font=font, fontsize=size)
+    writer.write_text(sheet)
+    return [(block.kind, block.text) for block in pdf.read(document.tobytes()).blocks]
+
+
+def test_vowel_signs_told_twice_are_taken_once():
+    assert pdf.with_accents("क्षेेत्र गुण्ण ललना") == "क्षेत्र गुण्ण ललना"
+
+
 def test_accents_before_their_letter_are_put_on_it():
     assert pdf.with_accents("¨uber ´etude x´") == "über étude x´"
 
@@ -678,7 +720,7 @@ def test_bytes_that_are_no_pdf_are_rejected():
 
 
 def test_a_page_of_a_right_to_left_book_starts_at_the_right():
-    line = layout.Line("שלום עולם", 100, 10, 300, 20, 10)
+    line = Line("שלום עולם", 100, 10, 300, 20, 10)
     assert (line.start, line.end) == (-300, -100)
 
 

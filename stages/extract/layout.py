@@ -4,57 +4,18 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 from stages.extract.blocks import HEADING, NOTE, PROSE, VERSE, Block
 from stages.extract.clean import join_lines, vocabulary
-from stages.extract.direction import runs_to_the_left
+from stages.extract.heads import without_running_heads
+from stages.extract.lines import Line, Page
 
-RUNNING = 3  # a line that stands at the same height on this many pages is a running head
-BAND_SHARE = 0.3  # where this share of the pages have a head, what stands at that height elsewhere is one too
-LEAST_PAGES = 10  # in a document with at least so many pages
-EDGE = 2  # lines at the top and at the bottom of a page that may be running heads
-PAGE_NUMBER = re.compile(
-    r"[\W_]*(?:(?:page|seite|p\.|s\.)\s*)?(?:\d{1,4}|[ivxlc]{1,8})(?:\s*(?:of|/|von)\s*\d{1,4})?[\W_]*", re.IGNORECASE
-)
 STOPS = frozenset(".!?…:。！？」』।॥؟۔׃")
 CLOSERS = "\"'”’»)]›」』"
 SMALL = re.compile("[a-z]")
 NOTE_START = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§¹²³⁴-⁹]{1,3})[\]).]?\s?\D")
-
-
-@dataclass(slots=True)
-class Line:
-    """A line of a page: text, box in points from the top left, size of its main font, whether all is bold.
-
-    Where it starts and ends grows in the direction of writing; `rtl`: most of its letters run from right to left.
-    """
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float
-    bold: bool = False
-    rtl: bool = field(init=False)
-    start: float = field(init=False)
-    end: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rtl = not self.text.isascii() and runs_to_the_left(self.text)
-        self.start, self.end = (-self.x1, -self.x0) if self.rtl else (self.x0, self.x1)
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page, counted from 1: its height in points, its lines in reading order, whether it shows an image."""
-
-    number: int
-    height: float
-    lines: list[Line]
-    has_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +26,7 @@ class Piece:
     lines: list[Line]
     kind: str
     opens: bool = True  # whether it begins a paragraph, as far as its first line tells
+    column: int = 0  # of its page, in reading order
 
 
 def blocks_of(pages: list[Page]) -> list[Block]:
@@ -92,43 +54,6 @@ def body_size(lines: Iterable[Line]) -> float:
     return max(counts, key=lambda size: (counts[size], size))
 
 
-def without_running_heads(pages: list[Page]) -> list[Page]:
-    """Take out what repeats at the top or bottom of pages (numbers apart), page numbers, and what else stands there."""
-    edges = [edge_lines(page) for page in pages]
-    counts = Counter(key for edge in edges for key in {head_key(line) for line in edge})
-    heads = [[line for line in edge if is_head(line, counts)] for edge in edges]
-    bands = Counter(band for found in heads for band in {height(line) for line in found})
-    cleaned = []
-    for page, edge, found in zip(pages, edges, heads, strict=True):
-        common = [line for line in edge if bands[height(line)] >= BAND_SHARE * len(pages) and len(line.text) <= 80]
-        dropped = {id(line) for line in (*found, *(common if len(pages) >= LEAST_PAGES else ()))}
-        cleaned.append(Page(page.number, page.height, [line for line in page.lines if id(line) not in dropped]))
-    return cleaned
-
-
-def is_head(line: Line, counts: Counter[tuple[str, int]]) -> bool:
-    """Whether a line at the edge of a page is a page number or stands there on other pages too."""
-    return counts[head_key(line)] >= RUNNING or bool(PAGE_NUMBER.fullmatch(line.text))
-
-
-def edge_lines(page: Page) -> list[Line]:
-    """The lines nearest to the top and the bottom of a page."""
-    ordered = sorted(page.lines, key=lambda line: line.y0)
-    top = [line for line in ordered[:EDGE] if line.y0 < 0.2 * page.height]
-    return top + [line for line in ordered[EDGE:][-EDGE:] if line.y1 > 0.8 * page.height]
-
-
-def head_key(line: Line) -> tuple[str, int]:
-    """A line without its numbers, and its height on the page in steps of 6 points."""
-    text = re.sub(r"\b[ivxlcIVXLC]+\b|\d+", "#", line.text).casefold()
-    return text, height(line)
-
-
-def height(line: Line) -> int:
-    """The height of a line on its page, in steps of 6 points."""
-    return round(line.y0 / 6)
-
-
 def ends_sentence(text: str) -> bool:
     """Whether a text ends with a full stop or the like, inside quotes or brackets or not."""
     inner = text.rstrip(CLOSERS)
@@ -141,14 +66,40 @@ def is_open_note(piece: Piece) -> bool:
 
 
 def pieces_of(page: Page, body: float, open_note: bool = False) -> list[Piece]:
-    """Cut a page at gaps and changes of size, then into paragraphs; `open_note`: a note of the page before goes on."""
-    if not page.lines:
-        return []
-    leading = leading_of(page.lines)
-    edges = margins(page.lines)
-    margin = max([line.end for line in page.lines])
+    """Cut a page into columns, these at gaps and changes of size, and then into paragraphs.
+
+    `open_note`: a note of the page before goes on.
+    """
+    pieces: list[Piece] = []
+    leading = leading_of(page.lines) if page.lines else 0.0
+    for column, lines in enumerate(columns_of(page.lines, leading)):
+        goes_on = is_open_note(pieces[-1]) if pieces else open_note
+        pieces += pieces_in(lines, page, column, leading, body, goes_on)
+    return pieces
+
+
+def columns_of(lines: list[Line], leading: float) -> list[list[Line]]:
+    """Cut the lines of a page where one stands higher than the one before, and begins where the latest ones end."""
+    columns: list[list[Line]] = []
+    for line in lines:
+        if not columns or is_beyond(line, columns[-1], leading):
+            columns.append([line])
+        else:
+            columns[-1].append(line)
+    return columns
+
+
+def is_beyond(line: Line, column: list[Line], leading: float) -> bool:
+    """Whether a line stands higher than the last one of a column, and begins where its last lines have ended."""
+    return line.y0 < column[-1].y0 - 2 * leading and line.start > max(before.end for before in column[-3:])
+
+
+def pieces_in(lines: list[Line], page: Page, column: int, leading: float, body: float, open_note: bool) -> list[Piece]:
+    """The pieces of one column."""
+    edges = margins(lines)
+    margin = max([line.end for line in lines])
     groups: list[list[Line]] = []
-    for line in page.lines:
+    for line in lines:
         if groups and follows(groups[-1][-1], line, leading, body):
             groups[-1].append(line)
         else:
@@ -159,11 +110,11 @@ def pieces_of(page: Page, body: float, open_note: bool = False) -> list[Piece]:
         in_notes = in_notes or begins_notes(group, groups[i:], page, body, open_note)
         kind = NOTE if in_notes else kind_of(group, body, margin)
         if kind == PROSE or kind == NOTE:
-            for lines, opens in paragraphs_in(group, edges, body):
-                headed = kind == PROSE and is_heading(lines, body)
-                pieces.append(Piece(page.number, lines, HEADING if headed else kind, opens))
+            for found, opens in paragraphs_in(group, edges, body):
+                headed = kind == PROSE and is_heading(found, body)
+                pieces.append(Piece(page.number, found, HEADING if headed else kind, opens, column))
         else:
-            pieces.append(Piece(page.number, group, kind))
+            pieces.append(Piece(page.number, group, kind, column=column))
     return pieces
 
 
@@ -258,7 +209,7 @@ def margins(lines: list[Line]) -> tuple[float, float]:
 
 
 def joined(pieces: list[Piece]) -> list[list[Piece]]:
-    """Join pieces of one paragraph across pages; notes and heads between them come after it."""
+    """Join pieces of one paragraph across columns and pages; notes and heads between them come after it."""
     paragraphs: list[list[Piece]] = []
     latest: dict[str, list[Piece]] = {}
     for piece in pieces:
@@ -275,8 +226,8 @@ def joined(pieces: list[Piece]) -> list[list[Piece]]:
 
 
 def goes_on(before: Piece, piece: Piece) -> bool:
-    """Whether a piece at the top of a page goes on with the last one of the page before."""
-    if not 0 < piece.page - before.page <= 2:
+    """Whether a piece at the top of a column goes on with the last one of the column or the page before."""
+    if not 0 < piece.page - before.page <= 2 and not (piece.page == before.page and piece.column > before.column):
         return False
     last, first = before.lines[-1].text, piece.lines[0].text
     if piece.kind == NOTE and NOTE_START.match(first):

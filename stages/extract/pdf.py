@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pymupdf
 
-from stages.extract import direction, layout
+from stages.extract import direction, layout, vertical
 from stages.extract.blocks import Reading, Rejected
 from stages.extract.clean import clean_characters, one_line
-from stages.extract.layout import Line, Page
+from stages.extract.lines import Line, Page
 
 FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
 SUPERSCRIPT, BOLD = 1, 16  # bits of a span's flags
@@ -18,6 +18,7 @@ NOTE_NUMBER = re.compile(r"[\[(]?(?:\d{1,3}|[*†‡§]{1,3}|[a-z])[\])]?")
 WORD_END = re.compile(r"[^\W\d_]{3,}[.,;:!?\"'”’)\]]*$")
 ACCENTS = {"¨": "\u0308", "´": "\u0301", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˚": "\u030a", "¯": "\u0304"}
 ACCENT = re.compile(f"([{''.join(ACCENTS)}])([A-Za-zı])")
+TWICE = re.compile("([\u0900-\u0dff])\\1")  # of the scripts of India
 LEAST_CHARACTERS = 8  # a page with fewer has no text layer
 LEAST_TEXT_PAGES = 0.1  # share of pages that need a text layer for the file to be a text
 BAD_SHARE = 0.05  # share of characters without a Unicode value beyond which a text layer is noise
@@ -77,14 +78,17 @@ def pages_of(document: Any, count: int) -> Iterator[Page]:
             found = told.extractDICT(cb=page.cropbox)
             if any(map(direction.has_letters, found["blocks"])):
                 found["blocks"] = direction.in_reading_order(told.extractRAWDICT(cb=page.cropbox)["blocks"])
-            lines = merge(line for block in found["blocks"] for line in lines_of(block))
+            blocks, height = found["blocks"], found["height"]
+            if vertical.is_vertical(blocks):
+                blocks, height = vertical.turned(blocks, found["width"], height), found["width"]
+            lines = merge(line for block in blocks for line in lines_of(block))
             has_image = not lines and bool(page.get_images())
         except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
             if "malloc" in str(error) or "memory" in str(error):
                 raise MemoryError(str(error)) from error
             yield Page(number + 1, 0.0, [], True)
             continue
-        yield Page(number + 1, found["height"], lines, has_image)
+        yield Page(number + 1, height, lines, has_image)
 
 
 def lines_of(block: dict[str, Any]) -> Iterator[Line]:
@@ -107,10 +111,12 @@ def lines_of(block: dict[str, Any]) -> Iterator[Line]:
 
 
 def with_accents(text: str) -> str:
-    """Put accents that stand before their letter, as TeX's old fonts have them, on it.
+    """Put accents that stand before their letter, as TeX's old fonts have them, on it; take out vowel signs told twice.
 
+    Browsers tell a vowel sign of an Indian script with the glyph of its consonant and again by itself.
     Example: "¨uber" -> "über"
     """
+    text = TWICE.sub(lambda found: found[1] if unicodedata.category(found[1])[0] == "M" else found[0], text)
     return ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2] + ACCENTS[found[1]]), text)
 
 
