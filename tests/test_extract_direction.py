@@ -97,8 +97,8 @@ def rects(number, filled):
     return page, pymupdf.Rect(50, 50, page.x1 - 50, page.y1 - 50), None
 
 
-def char(text, left, right, synthetic=False):
-    return {"c": text, "origin": (left, 0.0), "bbox": (left, 0.0, right, 10.0), "synthetic": synthetic}
+def char(text, left, right, base=0.0, synthetic=False):
+    return {"c": text, "origin": (left, base), "bbox": (left, 0.0, right, 10.0), "synthetic": synthetic}
 
 
 def line_of(*chars):
@@ -123,6 +123,11 @@ def test_lam_and_alef_of_one_glyph_are_told_in_their_order():
 
 def test_a_space_that_a_pdf_holds_is_kept():
     assert line_of(char("ב", 570, 578), char(" ", 565, 570, synthetic=True), char("א", 557, 565)) == "ב א"
+
+
+def test_two_printed_lines_that_are_told_as_one_are_read_one_after_the_other():
+    first, second = [char("ב", 20, 30), char("א", 10, 20)], [char("ד", 20, 30, 13.0), char("ג", 10, 20, 13.0)]
+    assert line_of(*first, char(" ", 8, 10), *second) == "בא דג"
 
 
 def test_spans_keep_their_type_where_a_number_stands_apart():

@@ -19,16 +19,18 @@ FOREIGN = re.compile(r"[LNT][^R]*L[^R]*[LNT]|[LNT][^R]*L|L[^R]*[LNT]|L|T*N+(?:SN
 OPENING, CLOSING = re.compile(r"(?<!\S)[(\[](?=\w)"), re.compile(r"(?<!\S)[)\]](?=\w)")
 MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 LAM, ALEFS = "ل", "اأإآٱ"  # written as one glyph
+ROW = 0.8  # sizes of type between baselines from which they are two
 NEAR = 0.1  # points between places that are the same one
 
 
 @dataclass(frozen=True)
 class Sign:
-    """What stands at one place: a character with its marks, or the characters of one glyph; the middle of its box."""
+    """What stands at one place: a character with its marks, or the characters of one glyph."""
 
     text: str
     kind: str  # of KINDS, or "o"
-    middle: float
+    middle: float  # of its box
+    base: float  # height of its baseline
     span: dict[str, Any]
 
 
@@ -92,7 +94,7 @@ def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
             found[-1] = replace(found[-1], text=found[-1].text + char["c"])
         else:
             middle = (char["bbox"][0] + char["bbox"][2]) / 2
-            found.append(Sign("".join([char["c"], *reversed(before)]), kind, middle, span))
+            found.append(Sign("".join([char["c"], *reversed(before)]), kind, middle, char["origin"][1], span))
             before.clear()
     return found
 
@@ -109,12 +111,27 @@ def is_at(char: dict[str, Any], letter: dict[str, Any]) -> bool:
 
 def from_the_right(signs: list[Sign]) -> list[tuple[Sign, bool]]:
     """The signs of a line in reading order, and whether each runs to the left."""
-    signs = sorted(signs, key=lambda sign: -sign.middle)
-    ours = [True] * len(signs)
-    for found in FOREIGN.finditer("".join(sign.kind for sign in signs)):
-        place = slice(*found.span())
-        signs[place], ours[place] = signs[place][::-1], [False] * len(signs[place])
-    return list(zip(signs, ours, strict=True))
+    found: list[tuple[Sign, bool]] = []
+    for row in rows_of(signs):
+        row.sort(key=lambda sign: -sign.middle)
+        ours = [True] * len(row)
+        for other in FOREIGN.finditer("".join(sign.kind for sign in row)):
+            place = slice(*other.span())
+            row[place], ours[place] = row[place][::-1], [False] * len(row[place])
+        found += zip(row, ours, strict=True)
+    return found
+
+
+def rows_of(signs: Iterable[Sign]) -> Iterator[list[Sign]]:
+    """The rows of a line: where marks are stacked high, MuPDF takes two printed lines for one."""
+    row: list[Sign] = []
+    for sign in signs:
+        if row and abs(sign.base - row[0].base) > ROW * sign.span["size"]:
+            yield row
+            row = []
+        row.append(sign)
+    if row:
+        yield row
 
 
 def are_mirrored(lines: Iterable[list[tuple[Sign, bool]]]) -> bool:
