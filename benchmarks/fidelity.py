@@ -1,12 +1,13 @@
 """Fidelity: how much of a known text the readers keep and how much else they let in, per format and language.
 
-The sample's works are known from their packages; each is written as EPUB and, where the font has its letters, PDF. For
+The sample's works are known from their packages; each is written as EPUB and, where the font has its letters, PDF.
+With --printed the beginning of one of each language is also printed to PDF by a browser, which every script needs. For
 a corpus of one's own a CSV names pairs below --folder: `file` (the book), `reference` and `language`. A reference is a
 plain text of just what a reader should give (Project Gutenberg's header and licence aside), or a book of the same text
 in another format, which is then read as well.
 
 Writes  benchmarks/results.json (rows "fidelity: ..."; with --pairs the table is printed only)
-Run     python -m benchmarks.fidelity [--short] [--show N]
+Run     python -m benchmarks.fidelity [--short] [--printed] [--show N]
         python -m benchmarks.fidelity --folder FOLDER --pairs PAIRS.csv [--show N]
 """
 
@@ -25,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import rows
+from benchmarks.printed import print_works
 from benchmarks.rows import Figure
 from stages.extract.read import READERS, Request, read_book
 from stages.sample.__main__ import CATALOGUE, WRITERS, read_members
 from stages.sample.catalogue import Work, read_catalogue
-from stages.sample.texts import Chapter, read_chapters
+from stages.sample.texts import Block, Chapter, read_chapters
 from stages.shared.errors import UserError, run
 
 WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]|[^\W_]+")  # a CJK character is a word
@@ -47,6 +49,7 @@ class Pair:
     language: str
     path: Path
     reference: str
+    made: str = ""  # how, where that makes a row of its own
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(), help="where the files of --pairs lie")
     parser.add_argument("--pairs", type=Path, help="a CSV with the columns file, reference, language")
     parser.add_argument("--short", action="store_true", help=f"{SHORT} works; results.json stays as it is")
+    parser.add_argument("--printed", action="store_true", help="also what Chromium prints; needs it and its fonts")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="show the N longest stretches lost and let in")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        pairs = listed(asked.pairs, asked.folder) if asked.pairs else sampled(Path(scratch), asked.short)
+        pairs = listed(asked.pairs, asked.folder) if asked.pairs else sampled(Path(scratch), asked.short, asked.printed)
         found = [compare(pair) for pair in pairs]
     stamped = rows.stamp(figures(found))
     for row in stamped:
@@ -80,15 +84,17 @@ def main() -> None:
         rows.write(stamped)
 
 
-def sampled(folder: Path, short: bool) -> Iterator[Pair]:
+def sampled(folder: Path, short: bool, printed: bool) -> Iterator[Pair]:
     """The works of the sample library, written into a folder in each format that can hold them."""
-    catalogue = read_catalogue(CATALOGUE)
+    catalogue, known = read_catalogue(CATALOGUE), list[tuple[Work, list[Block]]]()
     for work in catalogue.works[:: len(catalogue.works) // SHORT] if short else catalogue.works:
         chapters = read_chapters(work, read_members(work, catalogue.packages[work.package]))
-        blocks = [text for chapter in chapters for text in (chapter.title, *(block.text for block in chapter.blocks))]
+        known.append((work, [block for one in chapters for block in (Block("heading", one.title), *one.blocks)]))
         for path in written(work, chapters, folder):
-            yield Pair(path.name, work.language, path, "\n".join(blocks))
+            yield Pair(path.name, work.language, path, "\n".join(block.text for block in known[-1][1]))
             path.unlink()
+    for made, language, path, text in print_works(known, folder) if printed else ():
+        yield Pair(path.name, language, path, text, made)
 
 
 def written(work: Work, chapters: Sequence[Chapter], folder: Path) -> Iterator[Path]:
@@ -175,7 +181,8 @@ def figures(found: Sequence[Found]) -> list[Figure]:
     """The share kept and the share let in of all words, per format and language."""
     groups: dict[tuple[str, str], list[Found]] = {}
     for one in found:
-        groups.setdefault((one.pair.path.suffix[1:], one.pair.language), []).append(one)
+        format = f"{one.pair.made} {one.pair.path.suffix[1:]}".strip()
+        groups.setdefault((format, one.pair.language), []).append(one)
     told = []
     for (format, language), group in sorted(groups.items()):
         name, books = f"fidelity: {format} {language}", f"{len(group)} known text{'s' * (len(group) > 1)}"
