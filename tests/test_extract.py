@@ -261,9 +261,10 @@ def test_what_is_no_tag_is_left_to_lxml(odd):
 
 @given(st.text().map(clean_characters))
 def test_paragraphs_are_the_json_that_records_write(content):
-    line = json_lines([Block("prose", content, 3)])
+    line, size = json_lines([Block("prose", content, 3)])
     facts = {"index": 0, "chapter": "", "page": 3, "kind": "prose", "text": content}
     assert line.decode() == json.dumps(facts, ensure_ascii=False) + "\n"
+    assert size == len(content.encode())
 
 
 @given(st.text(st.sampled_from("a1 .!?」』)\"'।")))
@@ -273,8 +274,8 @@ def test_a_sentence_ends_with_a_stop_inside_closing_marks_or_not(content):
 
 
 def test_headings_name_the_chapter_of_what_follows():
-    lines = json_lines(markup.blocks_of(page("<h2>One</h2><p>First.</p><h3>Two</h3><p>Second.</p>"))).splitlines()
-    assert [(p["index"], p["chapter"], p["kind"]) for p in map(json.loads, lines)] == [
+    lines, _ = json_lines(markup.blocks_of(page("<h2>One</h2><p>First.</p><h3>Two</h3><p>Second.</p>")))
+    assert [(p["index"], p["chapter"], p["kind"]) for p in map(json.loads, lines.splitlines())] == [
         (0, "One", "heading"),
         (1, "One", "prose"),
         (2, "Two", "heading"),

@@ -26,7 +26,8 @@ def words_and_letters(text: str) -> tuple[int, dict[str, int]]:
     if len(codes) > len(text):
         return with_stand_ins(text[1:-1])
     kinds = character_kinds().take(codes)
-    part_at_dashes(codes, kinds)
+    if "--" in text:
+        part_at_dashes(codes, kinds)
     return count_starts(kinds) + int(np.count_nonzero(kinds & ALONE)), letters_of(codes, kinds)
 
 

@@ -1,11 +1,15 @@
 """Read one book: its bytes, checked, become clean paragraphs, or a reason why not. Runs in a worker."""
 
 import errno
+import gc
 import hashlib
 import importlib
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from stages.extract import boilerplate, conventions
@@ -51,7 +55,7 @@ def read_book(request: Request) -> Text:
 
     MemoryError and ImportError pass: what a machine has too little of, or lacks, is no fault of the book.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), uncollected():
         warnings.simplefilter("ignore")
         try:
             contents = load(request)
@@ -66,6 +70,18 @@ def read_book(request: Request) -> Text:
             raise
         except Exception as error:  # a reader's own fault with this book must not take the others with it
             return Text(rejected=f"unreadable ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]})")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the collector of cycles from going through a book's blocks again and again: they hold no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load(request: Request) -> list[bytes] | None:
@@ -113,29 +129,32 @@ def text_of(reading: Reading, min_words: int) -> Text:
     if words < min_words:
         tail = f"; {reading.remark}" if reading.remark else ""
         raise Rejected(f"only {words} words, fewer than {min_words} (extract.min_words){tail}")
-    size = len("".join([block.text for block in blocks]).encode())
-    marks = (letters, languages_of(body), packed(sketch(body)))
-    return Text(json_lines(blocks), len(blocks), words, size, *marks, reading.remark)
+    lines, size = json_lines(blocks)
+    return Text(lines, len(blocks), words, size, letters, languages_of(body), packed(sketch(body)), reading.remark)
 
 
-def json_lines(blocks: list[Block]) -> bytes:
-    """The bytes that records.write_paragraphs writes for these blocks, made in the worker to spare the main process.
+def json_lines(blocks: list[Block]) -> tuple[bytes, int]:
+    """The bytes that records.write_paragraphs writes for these blocks, and how many of them are text before quoting.
 
-    The chapter of a block is the nearest heading above it.
+    They are made in the worker to spare the main process, all texts in one go. The chapter of a block is the nearest
+    heading above it.
     """
-    lines = []
-    place: tuple[str, int | None] = ("", -1)  # kind and page of the block before
-    chapter = facts = ""
-    texts = quoted("\0".join([block.text for block in blocks])).split("\0")
-    for index, (block, text) in enumerate(zip(blocks, texts, strict=False)):
-        if block.kind == HEADING:
-            chapter, place = quoted(" ".join(block.text.split())), ("", -1)
-        if place != (block.kind, block.page):
-            place = (block.kind, block.page)
-            page = "null" if block.page is None else block.page
-            facts = f'"chapter": "{chapter}", "page": {page}, "kind": "{block.kind}", "text": "'
-        lines.append(f'{{"index": {index}, {facts}{text}"}}\n')
-    return "".join(lines).encode()
+    heads = []
+    chapter = facts = kind = ""
+    page: int | None = None
+    for index, block in enumerate(blocks):
+        if block.kind != kind or block.page != page or kind == HEADING:
+            kind, page = block.kind, block.page
+            chapter = quoted(" ".join(block.text.split())) if kind == HEADING else chapter
+            shown = "null" if page is None else page
+            facts = f'"chapter": "{chapter}", "page": {shown}, "kind": "{kind}", "text": "'
+        heads.append(f'{{"index": {index}, {facts}')
+    texts = "\0".join([block.text for block in blocks]).encode()
+    size = len(texts) - max(0, len(blocks) - 1)
+    texts = texts.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    ends = [b'"}\n'] * len(blocks)
+    parts = zip("\0".join(heads).encode().split(b"\0"), texts.split(b"\0"), ends, strict=False)  # no block: no end
+    return b"".join(chain.from_iterable(parts)), size
 
 
 def quoted(text: str) -> str:

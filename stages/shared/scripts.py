@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 LANGUAGES = {
     "LATIN": "af ang ast az bi br bs ca ceb cs cy da de dum en enm eo es et eu fi fo fr frm fro fy ga gd gl gmh gml goh"
@@ -65,6 +66,7 @@ def letters_by_script(text: str) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+@lru_cache(maxsize=4096)
 def script_of(letter: str) -> str:
     """The script of a letter, from its Unicode name.
 
