@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Sketch = NDArray[np.uint64]  # sorted, distinct; the high half of a run says whether it is kept
 Letters = NDArray[np.uint16]
+Hashes = NDArray[np.uint32]
 
 PLANE = 1 << 16  # code points of the basic plane; rarer letters are left out
 CJK = 0x2E80  # letters from here on say as much as half a word each
@@ -45,35 +46,40 @@ def sketch(text: str) -> Sketch:
     """The sketch of a text: 64-bit hashes of some of its letter runs, without case, accents, spaces and punctuation."""
     codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
     letters = plain_letters().take(codes)
-    letters = letters[letters != 0]
+    letters = np.compress(letters != 0, letters)  # several times faster than letters[letters != 0]
     places = max(0, len(letters) - CJK_RUN + 1)
     letters = np.append(letters, np.zeros(RUN, np.uint16))
-    eight, sixteen = joined(letters)
-    dense = letters[:places] >= CJK
-    draws = np.where(dense, eight[:places], sixteen[:places]) if dense.any() else sixteen[:places]
-    sparse = min(SPARSE, max(1, places // FEW))
-    low = draws < np.uint32(PLANE * PLANE // sparse - 1)
-    short, long = runs_at(letters, draws, low & dense, CJK_RUN), runs_at(letters, draws, low & ~dense, RUN)
-    return np.unique(np.concatenate([short, long]))
+    limit = np.uint32(PLANE * PLANE // min(SPARSE, max(1, places // FEW)) - 1)
+    eight, sixteen = hashes_of(letters)
+    found = [runs_at(letters, sixteen[:places], limit, RUN)]
+    if letters.max() >= CJK:
+        found.append(runs_at(letters, eight[:places], limit, CJK_RUN))
+    runs: Sketch = np.unique(np.concatenate(found))
+    return runs
 
 
-def joined(letters: Letters) -> list[NDArray[np.uint32]]:
+def hashes_of(letters: Letters) -> tuple[Hashes, Hashes]:
     """32-bit hashes of each run of 8 and of each run of 16 letters, joined from those of their halves."""
-    hashes, found = letters.astype(np.uint32), []
-    hashes *= np.uint32(0x9E3779B1)
-    for reach in (1, 2, 4, 8):
-        left = hashes[:-reach] * np.uint32(0x85EBCA6B + 2 * reach)
-        left += hashes[reach:]
-        left ^= left >> np.uint32(15)
-        hashes = left
-        if reach >= 4:
-            found.append(hashes * np.uint32(0xC2B2AE35))
-    return found
+    eight = joined(joined(joined(letters * np.uint32(0x9E3779B1), 1), 2), 4)
+    sixteen = joined(eight, 8)
+    return eight * np.uint32(0xC2B2AE35), sixteen * np.uint32(0xC2B2AE35)
 
 
-def runs_at(letters: Letters, draws: NDArray[np.uint32], kept: NDArray[np.bool_], length: int) -> Sketch:
-    """The hashes of the runs of `length` letters that are kept: the draw above, a hash of all its letters below."""
-    places = np.flatnonzero(kept)
+def joined(halves: Hashes, reach: int) -> Hashes:
+    """The hash of each run of letters whose halves, `reach` letters long, have these hashes."""
+    hashes = halves[:-reach] * np.uint32(0x85EBCA6B + 2 * reach)
+    hashes += halves[reach:]
+    hashes ^= hashes >> np.uint32(15)
+    return hashes
+
+
+def runs_at(letters: Letters, draws: Hashes, limit: np.uint32, length: int) -> Sketch:
+    """The hashes of the runs of `length` letters with a low draw: the draw above, a hash of all its letters below.
+
+    A run is as long as its first letter asks for.
+    """
+    places = np.flatnonzero(draws < limit)
+    places = places[(letters[places] >= CJK) == (length == CJK_RUN)]
     weights = np.multiply.accumulate(np.full(length, BASE))
     runs = letters[places[:, None] + np.arange(length)].astype(np.uint64)
     names: Sketch = (runs * weights).sum(1, dtype=np.uint64) >> np.uint64(32)
