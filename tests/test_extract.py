@@ -184,20 +184,25 @@ def test_lines_of_a_calm_document_with_cjk_are_those_of_a_careful_one(content):
     assert calm.wide_text(content) == calm.careful_text(content)
 
 
+@given(st.text(st.sampled_from(" \v\n\tab.ﬃ\u0301\u2009\u00ad")))
+def test_texts_of_a_document_that_is_not_calm_are_those_of_a_careful_one(content):
+    assert calm.mixed_text(content) == calm.careful_text(content)
+
+
 def test_a_document_is_cleaned_no_more_than_its_characters_need():
     assert (
         calm.cleaner_of("<p>größer “als” Москва, ἄνθρωπος וַ".replace("\u05b7", "").encode(), "utf-8") is calm.calm_text
     )
     assert calm.cleaner_of("<p>三國“演義”，カー</p>".encode(), "utf-8") is calm.wide_text
+    assert calm.cleaner_of(b"<p>&#173;</p>", "utf-8") is calm.careful_text
     for content in (
-        "<p>&#173;</p>",
         "<p>oﬃce</p>",
         "<p>e\u0301</p>",
         "<p>\uf9dc</p>",
         "<p>カ\u3099</p>",
         "<p>a\u2009b</p>",
     ):
-        assert calm.cleaner_of(content.encode(), "utf-8") is calm.careful_text
+        assert calm.cleaner_of(content.encode(), "utf-8") is calm.mixed_text
 
 
 @pytest.mark.parametrize("dialect", [tags.XML, tags.TEI, tags.SOUP])

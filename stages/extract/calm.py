@@ -14,7 +14,7 @@ INERT = (
     "\u0621-\u064a\u0660-\u066f\u0671-\u06d3\u06f0-\u06f9\u1f00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2122"
 )
 SIGNS = [sign for sign in re.findall(f"[{INERT}]", "".join(map(chr, range(0x2200)))) if is_normalized("NFC", sign)]
-CALM = frozenset(SIGNS)
+CALM = re.compile(f"[{re.escape(''.join(SIGNS))}]*")
 WIDE = re.compile(
     f"[{re.escape(''.join(SIGNS))}\u3000-\u3029\u3041-\u3096\u309d-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uffef]*"
 )
@@ -34,9 +34,9 @@ def cleaner_of(content: bytes, encoding: str) -> Cleaner:
     if content.isascii():
         return calm_text
     beyond = content.translate(None, ASCII).decode("utf-8", "replace")
-    if CALM.issuperset(beyond):
+    if CALM.fullmatch(beyond):
         return calm_text
-    return wide_text if WIDE.fullmatch(beyond) else careful_text
+    return wide_text if WIDE.fullmatch(beyond) else mixed_text
 
 
 def calm_text(text: str) -> str:
@@ -52,6 +52,11 @@ def calm_text(text: str) -> str:
 def wide_text(text: str) -> str:
     """What careful_text makes of a text of a document that is calm but for CJK, whose lines join without a space."""
     return careful_text(text) if "\n" in text or "\u3000" in text else calm_text(text)
+
+
+def mixed_text(text: str) -> str:
+    """What careful_text makes of a text of a document that is calm where it is ASCII."""
+    return calm_text(text) if text.isascii() else careful_text(text)
 
 
 def careful_text(text: str) -> str:
