@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stages.extract import __main__ as stage
 from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, parse, pdf, plain, tags, text
 from stages.extract.archive import Archive
-from stages.extract.blocks import Block, Rejected
+from stages.extract.blocks import Block, Rejected, Survey
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
 from stages.extract.figures import words_and_letters
 from stages.extract.lines import Line
@@ -123,11 +123,11 @@ def of_pdf(pages):
 
 
 def kept(*blocks):
-    return [block.text for block in boilerplate.without_boilerplate([Block(kind, text) for kind, text in blocks])]
+    return boilerplate.without_boilerplate([Block(kind, text) for kind, text in blocks]).texts
 
 
 def marked(*blocks):
-    return [(b.kind, b.text) for b in conventions.without_marks([Block(kind, text) for kind, text in blocks])]
+    return [(b.kind, b.text) for b in conventions.without_marks(Survey([Block(kind, text) for kind, text in blocks]))]
 
 
 def read(path, format="epub", **changes):
@@ -174,12 +174,12 @@ def test_words_and_letters_are_those_counted_one_by_one(content):
     assert words_and_letters(content) == (count_words(content), letters_by_script(content))
 
 
-@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \n\t\vab."])))
+@given(st.text(st.sampled_from([*sorted(calm.SIGNS), *" \n\t\vab."])))
 def test_lines_of_a_calm_document_are_those_of_a_careful_one(content):
     assert calm.calm_text(content) == calm.careful_text(content)
 
 
-@given(st.text(st.sampled_from([*sorted(calm.CALM), *" \v天ー下大カ，\n\u3000"])))
+@given(st.text(st.sampled_from([*sorted(calm.SIGNS), *" \v天ー下大カ，\n\u3000"])))
 def test_lines_of_a_calm_document_with_cjk_are_those_of_a_careful_one(content):
     assert calm.wide_text(content) == calm.careful_text(content)
 
@@ -590,7 +590,7 @@ def test_a_chapter_called_contents_stays():
 def test_a_table_of_contents_of_links_is_dropped():
     links = "".join(f'<p><a href="#c{n}">Chapter {n}</a></p>' for n in range(5))
     blocks = markup.blocks_of(page(f"<h2>Contents</h2>{links}<p>The text.</p>"))
-    assert [block.text for block in boilerplate.without_boilerplate(blocks)] == ["The text."]
+    assert boilerplate.without_boilerplate(blocks).texts == ["The text."]
 
 
 def test_an_index_is_dropped_and_the_notes_behind_it_stay():
@@ -605,7 +605,7 @@ def test_an_index_is_dropped_and_the_notes_behind_it_stay():
 
 def test_notes_of_the_transcriber_are_notes():
     blocks = [Block("heading", "Transcriber's Note"), Block("prose", "Spelling was kept."), Block("heading", "I")]
-    assert [block.kind for block in boilerplate.without_boilerplate(blocks)] == ["note", "note", "heading"]
+    assert [block.kind for block in boilerplate.without_boilerplate(blocks).blocks] == ["note", "note", "heading"]
 
 
 def test_marks_of_transcribers_are_taken_out():

@@ -64,7 +64,6 @@ FILE_WORDS = ("utenberg", "runeberg", "distributed proof", "promo.net/pg", "pgdp
 FIRST_PART = 0.35  # a licence header ends in this share of the blocks, or it is none
 EDGE = 41  # blocks at the beginning and at the end that may be credits
 NUMERALS = frozenset("0123456789ivxlc")
-PAGE_ENDS = NUMERALS | {".", "\n"}  # with which what ends with the number of a page ends
 NOT_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 SHORT = 140
 NO_ENTRIES = 4  # blocks without page numbers in a row end an index
@@ -81,14 +80,13 @@ def trim_licence(text: str) -> str:
     return text[begin : end.start() if end else len(text)]
 
 
-def without_boilerplate(blocks: list[Block]) -> list[Block]:
+def without_boilerplate(blocks: list[Block]) -> Survey:
     """All blocks that belong to the book."""
-    blocks = without_licence(Survey(blocks))
-    survey = Survey(without_linked_contents(blocks))
-    for step in (without_listed_contents, mark_transcriber, without_index):
+    survey = Survey(blocks)
+    for step in (without_licence, without_linked_contents, without_listed_contents, mark_transcriber, without_index):
         blocks = step(survey)
         survey = survey if blocks is survey.blocks else Survey(blocks)
-    return survey.blocks
+    return survey
 
 
 def without_licence(survey: Survey) -> list[Block]:
@@ -135,8 +133,9 @@ def is_credit(block: Block, distance: int) -> bool:
     return distance <= 25 and bool(CREDIT.match(block.text) or (speaks and HOSTS.search(block.text)))
 
 
-def without_linked_contents(blocks: list[Block]) -> list[Block]:
+def without_linked_contents(survey: Survey) -> list[Block]:
     """Drop tables of contents and lists of illustrations: runs of short blocks that are links, or blocks of links."""
+    blocks = survey.blocks
     if not any([block.links for block in blocks]):
         return blocks
     blocks = [block for block in blocks if block.linked < 0.7 or block.links < 4]
@@ -187,14 +186,17 @@ def without_listed_contents(survey: Survey) -> list[Block]:
 
 def leader_lists(survey: Survey) -> set[int]:
     """The places of the blocks that are mostly lines with dot leaders to page numbers."""
-    numbered = [i for i, text in enumerate(survey.texts) if text[-1] in PAGE_ENDS and may_end_with_page(text)]
-    return {i for i in numbered if is_leader_list(survey.texts[i])}
+    tails = [text[-2:] for text in survey.texts]  # a book has few different ones
+    numbered = {tail for tail in set(tails) if may_end_with_page(tail) or not tail.strip("\n.")}
+    places = [i for i, tail in enumerate(tails) if tail in numbered]
+    return {i for i in places if may_end_with_page(survey.texts[i]) and is_leader_list(survey.texts[i])}
 
 
 def titles_in(survey: Survey, pattern: re.Pattern[str], first: int = 0) -> set[int]:
     """The places, from `first` on, of the blocks that are nothing but a title that `pattern` knows."""
-    short = [i for i, text in enumerate(survey.texts[first:], first) if len(text) <= TITLE and begins_title(text)]
-    return {place for place in short if is_title(survey.blocks[place], pattern)}
+    heads = {i: text[:2] for i, text in enumerate(survey.texts[first:], first) if len(text) <= TITLE}
+    known = {head for head in set(heads.values()) if head != head.strip(AROUND_TITLES) or begins_title(head)}
+    return {place for place, head in heads.items() if head in known and is_title(survey.blocks[place], pattern)}
 
 
 def begins_title(text: str) -> bool:

@@ -32,10 +32,9 @@ NO_WORD = re.compile(r"[\W_]")
 LEAST_NOTES = 5  # numbers in brackets are marks of notes in a book that has at least so many
 
 
-def without_marks(blocks: list[Block]) -> list[Block]:
+def without_marks(survey: Survey) -> list[Block]:
     """The blocks without such marks, and without the blocks that are nothing else."""
-    survey = Survey(blocks)
-    bracketed = [survey.texts[place] for place in survey.places_of("[") if blocks[place].kind != NOTE]
+    bracketed = [survey.texts[place] for place in survey.places_of("[") if survey.blocks[place].kind != NOTE]
     numbered = sum(len(NUMBER.findall(text)) for text in bracketed) >= LEAST_NOTES
     if bracketed:
         survey = without_open_pictures(survey)
@@ -79,9 +78,10 @@ def is_note(block: Block, numbered: bool) -> bool:
 
 def in_need_of_care(survey: Survey) -> set[int]:
     """The places of the blocks that can hold a mark at all: most cannot, and need not be searched."""
-    texts, bare = survey.texts, (found.start() for found in NO_WORD.finditer(survey.initials))
-    places = {place for place in bare if not any(map(str.isalnum, texts[place][:40]))}
-    return places | survey.holding(*"_[{=*(")
+    texts, bare = survey.texts, [found.start() for found in NO_WORD.finditer(survey.initials)]
+    places = {place for place in bare if texts[place][0] == "(" or not any(map(str.isalnum, texts[place][:40]))}
+    ruled = {place for place in survey.holding("\n") if "(" in texts[place]}
+    return places | ruled | survey.holding(*"_[{=*")
 
 
 def unmarked(block: Block, numbered: bool) -> str:

@@ -82,8 +82,9 @@ def runs_at(letters: Letters, draws: Hashes, limit: np.uint32, length: int) -> S
     places = places[(letters[places] >= CJK) == (length == CJK_RUN)]
     weights = np.multiply.accumulate(np.full(length, BASE))
     runs = letters[places[:, None] + np.arange(length)].astype(np.uint64)
-    names: Sketch = (runs * weights).sum(1, dtype=np.uint64) >> np.uint64(32)
-    return draws[places].astype(np.uint64) << np.uint64(32) | names
+    names = (runs * weights).sum(1, dtype=np.uint64) >> np.uint64(32)
+    found: Sketch = draws[places].astype(np.uint64) << np.uint64(32) | names
+    return found
 
 
 @lru_cache(maxsize=1)
