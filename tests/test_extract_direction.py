@@ -104,7 +104,7 @@ def char(text, left, right, base=0.0, synthetic=False):
 def line_of(*chars):
     block = {"lines": [{"spans": [SPAN | {"chars": list(chars)}]}]}
     [found] = direction.in_reading_order([block])
-    return "".join(span["text"] for span in found["lines"][0]["spans"])
+    return "".join(span["text"] for span in found["spans"])
 
 
 def test_a_glyph_of_a_letter_and_its_marks_is_told_letter_first():
@@ -134,5 +134,5 @@ def test_spans_keep_their_type_where_a_number_stands_apart():
     number = SPAN | {"size": 7.0, "chars": [char("1", 100, 105), char("2", 105, 110)]}
     words = SPAN | {"chars": [char("ב", 120, 130), char("א", 110, 120), char("ת", 90, 100)]}
     [found] = direction.in_reading_order([{"lines": [{"spans": [number, words]}]}])
-    told = [(span["text"], span["size"]) for span in found["lines"][0]["spans"]]
+    told = [(span["text"], span["size"]) for span in found["spans"]]
     assert told == [("בא", 11.0), ("12", 7.0), ("ת", 11.0)]

@@ -13,6 +13,7 @@ CJK_LETTER = re.compile(f"[{CJK_WORD}]")
 HYPHENS = "-\u2010\u00ad"
 BREAK_HYPHEN = re.compile(rf"([^\W\d_]+)[{HYPHENS}]$")
 FIRST_WORD = re.compile(r"[^\W\d_]+")
+HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 def character_table() -> dict[int, str | None]:
@@ -70,7 +71,11 @@ def count_words(text: str) -> int:
 def vocabulary(lines: Sequence[str]) -> Counter[str]:
     """How often each word, hyphenated ones whole, stands inside the lines (not at their ends), in lower case."""
     inner = "\n".join([line.rpartition(" ")[0] for line in lines])
-    return Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", inner.lower()))
+    words: Counter[str] = Counter()
+    for written, count in Counter(inner.lower().split()).items():  # a book has few different ones
+        for word in [written] if written.isalpha() else HYPHENATED.findall(written):
+            words[word] += count
+    return words
 
 
 def join_lines(lines: Sequence[str], words: Counter[str] | None = None) -> str:
@@ -78,9 +83,11 @@ def join_lines(lines: Sequence[str], words: Counter[str] | None = None) -> str:
 
     Without `words` every such hyphen is kept (hard-wrapped plain text does not hyphenate).
     """
-    text = ""
-    for line in lines:
-        text = line if not text else join_two(text, line, words)
+    text = "\n".join(lines)
+    if any(f"{hyphen}\n" in text for hyphen in HYPHENS):
+        text = ""
+        for line in lines:
+            text = line if not text else join_two(text, line, words)
     return one_line(text)
 
 

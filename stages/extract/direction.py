@@ -42,27 +42,20 @@ def runs_to_the_left(text: str) -> bool:
     return (directions.count("R") + directions.count("AL")) * 2 > len(directions)
 
 
-def has_letters(block: dict[str, Any]) -> bool:
-    """Whether a block of a page, as MuPDF tells it, has letters that run from right to left."""
-    return any(RIGHT_TO_LEFT.search(span["text"]) for line in block.get("lines", ()) for span in line["spans"])
-
-
 def in_reading_order(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The blocks of a page told by characters as blocks told by spans, the characters of each line in reading order.
+    """The lines of the blocks of a page, told by characters, as lines told by spans, their characters in reading order.
 
     A line runs from the right where most letters of its block do, or where it has such letters and the page runs so.
     """
     page, orders = runs_to_the_left("".join(map(block_text, blocks))), {}
+    lines = [line for block in blocks for line in block.get("lines", ())]
     for block in blocks:
         ours = runs_to_the_left(block_text(block))
         for line in block.get("lines", ()):
             if ours or (page and RIGHT_TO_LEFT.search(line_text(line))):
                 orders[id(line)] = from_the_right(signs_of(line["spans"]))
     mirrored = are_mirrored(orders.values())
-    return [
-        block | {"lines": [line | {"spans": spans_of(line, orders, mirrored)} for line in block.get("lines", ())]}
-        for block in blocks
-    ]
+    return [line | {"spans": spans_of(line, orders, mirrored)} for line in lines]
 
 
 def block_text(block: dict[str, Any]) -> str:

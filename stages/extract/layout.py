@@ -147,7 +147,7 @@ def kind_of(group: list[Line], body: float, margin: float) -> str:
 
 def is_heading(group: list[Line], body: float) -> bool:
     """Whether lines are a heading: large type, or one or two short lines in capitals or bold."""
-    text = " ".join(line.text for line in group)
+    text = " ".join([line.text for line in group])
     if len(text) > 200 or not any(map(str.isalpha, text)):
         return False
     if min(line.size for line in group) >= 1.12 * body:
@@ -169,14 +169,14 @@ def is_verse(group: list[Line], margin: float) -> bool:
     """Whether lines end well before the margin and begin with capitals: the author set their ends."""
     if len(group) < 3:
         return False
-    start = min(line.start for line in group)
+    start = min([line.start for line in group])
     width = margin - start
-    short = sum(line.end < margin - 0.12 * width for line in group) / len(group)
+    short = margin - 0.12 * width
+    if sum([line.end < short for line in group]) / len(group) < 0.9:
+        return False
     cased = [line.text.lstrip("\"'“‘«—–-( ")[:1] for line in group]
     cased = [character for character in cased if character.isalpha() and character.upper() != character.lower()]
-    if not cased:
-        return False
-    return short >= 0.9 and sum(character.isupper() for character in cased) >= 0.8 * len(group)
+    return bool(cased) and sum(map(str.isupper, cased)) >= 0.8 * len(group)
 
 
 def paragraphs_in(group: list[Line], edges: tuple[float, float], body: float) -> list[tuple[list[Line], bool]]:

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pymupdf
 
@@ -24,12 +24,7 @@ LEAST_TEXT_PAGES = 0.1  # share of pages that need a text layer for the file to 
 BAD_SHARE = 0.05  # share of characters without a Unicode value beyond which a text layer is noise
 
 
-class Span(NamedTuple):
-    """A run of characters of one font."""
-
-    text: str
-    size: float
-    bold: bool
+Span = dict[str, Any]  # a run of characters of one font, as MuPDF has it
 
 
 def read(content: bytes) -> Reading:
@@ -76,12 +71,13 @@ def pages_of(document: Any, count: int) -> Iterator[Page]:
             page = document[number]
             told = page.get_textpage(flags=FLAGS)  # page.get_text asks much more
             found = told.extractDICT(cb=page.cropbox)
-            if any(map(direction.has_letters, found["blocks"])):
-                found["blocks"] = direction.in_reading_order(told.extractRAWDICT(cb=page.cropbox)["blocks"])
-            blocks, height = found["blocks"], found["height"]
-            if vertical.is_vertical(blocks):
-                blocks, height = vertical.turned(blocks, found["width"], height), found["width"]
-            lines = merge(line for block in blocks for line in lines_of(block))
+            pieces, height = list(lines_in(found["blocks"])), found["height"]
+            text = "".join([span["text"] for piece in pieces for span in piece["spans"]])
+            if not text.isascii() and direction.RIGHT_TO_LEFT.search(text):
+                pieces = direction.in_reading_order(told.extractRAWDICT(cb=page.cropbox)["blocks"])
+            elif not text.isascii() and vertical.is_vertical(pieces):
+                pieces, height = vertical.turned(pieces, found["width"], height), found["width"]
+            lines = lines_of(pieces)
             has_image = not lines and bool(page.get_images())
         except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
             if "malloc" in str(error) or "memory" in str(error):
@@ -91,23 +87,54 @@ def pages_of(document: Any, count: int) -> Iterator[Page]:
         yield Page(number + 1, height, lines, has_image)
 
 
-def lines_of(block: dict[str, Any]) -> Iterator[Line]:
-    """The lines of a block that run in its direction of writing; rotated ones (stamps, axes) are left out."""
-    for line in block.get("lines", ()):
-        if line["wmode"] == 0 and abs(line["dir"][0] - 1) > 0.05:
+def lines_in(blocks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The lines of all blocks of a page, as MuPDF has them; pictures have none."""
+    for block in blocks:
+        yield from block.get("lines", ())
+
+
+def lines_of(pieces: Iterable[dict[str, Any]]) -> list[Line]:
+    """The lines of a page; pieces that stand side by side are joined, since MuPDF cuts lines at wide spaces."""
+    lines: list[Line] = []
+    for piece in pieces:
+        line = line_of(piece)
+        if line is None:
             continue
-        spans = without_note_numbers(line["spans"])
-        raw = "".join([span.text for span in spans])
-        text = one_line(clean_characters(raw if raw.isascii() else with_accents(raw)))
-        if not text:
-            continue
-        x0, y0, x1, y1 = line["bbox"]
-        if len(spans) == 1:
-            yield Line(text, x0, y0, x1, y1, spans[0].size, spans[0].bold)
-            continue
-        largest = max(spans, key=lambda span: len(span.text.strip()))
-        bold = all(span.bold for span in spans if span.text.strip())
-        yield Line(text, x0, y0, x1, y1, largest.size, bold)
+        if lines and beside(lines[-1], line):
+            lines[-1] = join(lines[-1], line)
+        else:
+            lines.append(line)
+    return lines
+
+
+def line_of(piece: dict[str, Any]) -> Line | None:
+    """A line as MuPDF has it, clean; None where it is empty or rotated (stamps, axes) against its page."""
+    if piece["wmode"] == 0 and abs(piece["dir"][0] - 1) > 0.05:
+        return None
+    spans, (x0, y0, x1, y1) = piece["spans"], piece["bbox"]
+    if len(spans) == 1 and not spans[0]["flags"] & SUPERSCRIPT:
+        text, size, bold = clean_line(spans[0]["text"]), spans[0]["size"], spans[0]["flags"] & BOLD != 0
+        return Line(text, x0, y0, x1, y1, size, bold) if text else None
+    if any([span["flags"] & SUPERSCRIPT for span in spans]):
+        spans = without_note_numbers(spans)
+    text = clean_line("".join([span["text"] for span in spans]))
+    return Line(text, x0, y0, x1, y1, *type_of(spans)) if text else None
+
+
+def clean_line(text: str) -> str:
+    """The clean text of a line; most are ASCII without controls, which need next to nothing."""
+    if text.isascii():
+        return one_line(text if text.isprintable() else clean_characters(text))
+    return one_line(clean_characters(with_accents(text)))
+
+
+def type_of(spans: Sequence[Span]) -> tuple[float, bool]:
+    """The size of the longest of the spans of a line with text, and whether all are bold."""
+    types = {(span["size"], span["flags"] & BOLD != 0) for span in spans}
+    if len(types) == 1:
+        return types.pop()
+    largest = max(spans, key=lambda span: len(span["text"].strip()))
+    return largest["size"], all(span["flags"] & BOLD for span in spans if span["text"].strip())
 
 
 def with_accents(text: str) -> str:
@@ -120,35 +147,24 @@ def with_accents(text: str) -> str:
     return ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2] + ACCENTS[found[1]]), text)
 
 
-def without_note_numbers(spans: list[dict[str, Any]]) -> list[Span]:
+def without_note_numbers(spans: Sequence[Span]) -> list[Span]:
     """The spans of a line without raised numbers behind words: the marks of notes (exponents stay)."""
-    if len(spans) == 1 and not spans[0]["flags"] & SUPERSCRIPT:
-        return [Span(spans[0]["text"], spans[0]["size"], spans[0]["flags"] & BOLD != 0)]
     kept: list[Span] = []
     for span in spans:
-        text, flags = span["text"], span["flags"]
-        if flags & SUPERSCRIPT and NOTE_NUMBER.fullmatch(text.strip()):
-            before = "".join([item.text for item in kept])
+        if span["flags"] & SUPERSCRIPT and NOTE_NUMBER.fullmatch(span["text"].strip()):
+            before = "".join([item["text"] for item in kept])
             if WORD_END.search(before):
                 continue
-            text = text if before else f"{text} "
-        kept.append(Span(text, span["size"], flags & BOLD != 0))
+            if not before:
+                span = {**span, "text": f"{span['text']} "}
+        kept.append(span)
     return kept
-
-
-def merge(lines: Iterator[Line]) -> list[Line]:
-    """Join pieces that stand side by side on one line: MuPDF cuts lines at wide spaces."""
-    merged: list[Line] = []
-    for line in lines:
-        if merged and beside(merged[-1], line):
-            merged[-1] = join(merged[-1], line)
-        else:
-            merged.append(line)
-    return merged
 
 
 def beside(left: Line, right: Line) -> bool:
     """Whether two pieces overlap in height and follow each other closely."""
+    if right.y0 > left.y1:  # most begin below the one before
+        return False
     overlap = min(left.y1, right.y1) - max(left.y0, right.y0)
     if overlap < 0.5 * min(left.y1 - left.y0, right.y1 - right.y0):
         return False

@@ -4,32 +4,34 @@ Browsers print each character of such a page as a line of its own; fonts made fo
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 LEAST = 20  # characters of a page that can tell
 WIDEST = 2.2  # sizes of type that characters side by side in a column take at most: a number of two digits
 GAP = 1.5  # sizes of type that may lie between characters of a column
 
+Piece = dict[str, Any]  # a line as MuPDF has it
 
-def is_vertical(blocks: Sequence[dict[str, Any]]) -> bool:
-    """Whether most characters of a page, as MuPDF tells it, stand one below the other."""
+
+def is_vertical(lines: Sequence[Piece]) -> bool:
+    """Whether most characters of the lines of a page, as MuPDF tells them, stand one below the other."""
     standing = whole = 0
-    for line in lines_in(blocks):
+    for line in lines:
         count = len(text_of(line).strip())
         whole += count
         standing += count if stands(line) else 0
     return standing >= LEAST and standing > whole / 2
 
 
-def turned(blocks: Sequence[dict[str, Any]], width: float, height: float) -> list[dict[str, Any]]:
-    """The page as one block whose lines are the columns; what runs across it stays above or below, in proportion.
+def turned(lines: Sequence[Piece], width: float, height: float) -> list[Piece]:
+    """The columns of a page as its lines; what runs across it stays above or below, in proportion.
 
     The page that comes of it is `width` high and `height` wide.
     """
-    columns = list[dict[str, Any]]()
-    above, below = list[dict[str, Any]](), list[dict[str, Any]]()
-    for line in lines_in(blocks):
+    columns = list[Piece]()
+    above, below = list[Piece](), list[Piece]()
+    for line in lines:
         if columns and adjoins(columns[-1], line):
             columns[-1] = extended(columns[-1], line)
         elif (stands(line) or line["dir"][1] > 0.95) and text_of(line).strip():
@@ -41,27 +43,21 @@ def turned(blocks: Sequence[dict[str, Any]], width: float, height: float) -> lis
             }
             (above if y1 < height / 2 else below).append(scaled)
     told = [line | {"wmode": 0, "dir": (1.0, 0.0), "bbox": turned_box(line["bbox"], width)} for line in columns]
-    return [{"lines": [*above, *told, *below]}]
+    return [*above, *told, *below]
 
 
-def lines_in(blocks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """All lines of a page."""
-    for block in blocks:
-        yield from block.get("lines", ())
-
-
-def text_of(line: dict[str, Any]) -> str:
+def text_of(line: Piece) -> str:
     """The characters of a line."""
     return "".join(span["text"] for span in line["spans"])
 
 
-def stands(line: dict[str, Any]) -> bool:
+def stands(line: Piece) -> bool:
     """Whether a line is a column, or a single character as wide as it is high."""
     text = text_of(line)
     return line["wmode"] == 1 or (len(text) == 1 and unicodedata.east_asian_width(text) in "WF")
 
 
-def adjoins(column: dict[str, Any], line: dict[str, Any]) -> bool:
+def adjoins(column: Piece, line: Piece) -> bool:
     """Whether a line goes on right below a column, in its middle."""
     (left, _, right, bottom), (x0, y0, x1, _) = column["bbox"], line["bbox"]
     size = max(span["size"] for span in column["spans"])
@@ -70,7 +66,7 @@ def adjoins(column: dict[str, Any], line: dict[str, Any]) -> bool:
     return bool(abs(x0 + x1 - left - right) < size and -size < y0 - bottom < GAP * size)
 
 
-def extended(column: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+def extended(column: Piece, line: Piece) -> Piece:
     """A column and what goes on below it."""
     (a0, b0, a1, b1), (x0, y0, x1, y1) = column["bbox"], line["bbox"]
     box = (min(a0, x0), min(b0, y0), max(a1, x1), max(b1, y1))
