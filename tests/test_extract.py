@@ -16,7 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.extract import __main__ as stage
-from stages.extract import boilerplate, calm, conventions, encoding, epub, layout, markup, parse, pdf, plain, tags, text
+from stages.extract import (
+    boilerplate,
+    calm,
+    conventions,
+    encoding,
+    epub,
+    layout,
+    licence,
+    markup,
+    parse,
+    pdf,
+    plain,
+    tags,
+    text,
+)
 from stages.extract.archive import Archive
 from stages.extract.blocks import Block, Rejected, Survey
 from stages.extract.clean import clean_characters, count_words, join_lines, one_line, vocabulary
@@ -560,7 +574,7 @@ END = "*** END OF THE PROJECT GUTENBERG EBOOK A TITLE ***"
 
 def test_the_licence_around_a_plain_text_is_cut_off():
     content = f"Header\n{START}\n\nThe text.\n\n{END}\nLicence"
-    assert boilerplate.trim_licence(content).strip() == "The text."
+    assert licence.trim_licence(content).strip() == "The text."
 
 
 def test_the_licence_around_blocks_is_cut_off():

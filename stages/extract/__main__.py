@@ -35,8 +35,8 @@ from stages.shared.workers import Failure, Workers, map_items
 SHELF = Path("data/shelf.csv")
 OUT = Path("data/extract")
 READER = (
-    "archive blocks boilerplate calm clean conventions direction encoding epub figures heads layout lines markup parse"
-    " pdf plain read tags text vertical"
+    "archive blocks boilerplate calm clean conventions direction encoding epub figures heads layout licence lines"
+    " markup parse pdf plain read tags text vertical"
 )
 SHARED = "language scripts sketches"
 MODULES = (

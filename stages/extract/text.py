@@ -2,7 +2,7 @@
 
 import re
 
-from stages.extract import boilerplate, markup, plain
+from stages.extract import licence, markup, plain
 from stages.extract.blocks import Reading
 from stages.extract.clean import clean_characters
 from stages.extract.encoding import decode
@@ -15,4 +15,4 @@ def read(content: bytes) -> Reading:
     text = decode(content)
     if TAGGED.match(text[:200]):
         return Reading(markup.blocks_of(content))
-    return Reading(plain.blocks_of(boilerplate.trim_licence(clean_characters(text))))
+    return Reading(plain.blocks_of(licence.trim_licence(clean_characters(text))))
