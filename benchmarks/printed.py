@@ -14,6 +14,7 @@ from stages.shared.errors import UserError
 CHARACTERS = 30_000  # of a work
 VERTICAL = ("zh",)  # printed in columns from top to bottom as well
 POINTED = ("ar", "he")  # whose texts here have all vowel signs, and are printed without them as well
+RECITED = str.maketrans("ٱ", "ا", "ۥۦ")
 PAGE = """
 @page { size: A5; margin: 20mm; @top-center { content: "%s" } @bottom-center { content: counter(page) } }
 body { font: 11px "DejaVu Serif", "Noto Serif CJK SC", "Lohit Devanagari", serif; text-align: justify }
@@ -51,9 +52,9 @@ def print_works(works: Sequence[tuple[Work, list[Block]]], folder: Path) -> Iter
 
 
 def unpointed(block: Block) -> Block:
-    """A block without vowel signs and accents, as most books are printed."""
+    """A block without vowel signs, accents and small letters of recitation, as most books are printed."""
     text = "".join(sign for sign in unicodedata.normalize("NFC", block.text) if unicodedata.category(sign) != "Mn")
-    return Block(block.kind, text.replace("ٱ", "ا"))
+    return Block(block.kind, text.translate(RECITED))
 
 
 def beginning(blocks: Sequence[Block]) -> list[Block]:

@@ -69,7 +69,7 @@ def measure(folder: Path, most: int | None) -> list[Figure]:
             peer = f"bare {format}, {sample_of(folder, format, books)}"
             bare_seconds, cleaned, ours = in_turns(books, bare, cleaning_of(format), ours_of(format))
             figures.append(Figure(f"reading: {format}, cleaned", ratio(cleaned, bare_seconds), "times", goal, peer))
-            told = f"reading: {format}, counted, written as JSON, with language and sketch"
+            told = f"reading: {format}, all that is kept of it"
             figures.append(Figure(told, ratio(ours, bare_seconds), "times", "", peer))
             figures.append(rate(format, books, ours))
     if not figures:
