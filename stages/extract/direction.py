@@ -74,12 +74,11 @@ def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
     It turns the characters of such a glyph round with their run: they are narrow ones before a letter at their place.
     """
     chars = [(char, span) for span in spans for char in span["chars"]]
-    narrow = {round(char["bbox"][0], 1) for char, _ in chars if is_narrow(char)}
-    kept = [(c, span) for c, span in chars if not (c["synthetic"] and round(c["bbox"][0], 1) in narrow)]
+    narrow = {place_of(char) for char, _ in chars if is_narrow(char)}
+    kept = [(c, span) for c, span in chars if not (c["synthetic"] and c["c"] == " " and place_of(c) in narrow)]
     found, before = list[Sign](), list[str]()
-    for place, (char, span) in enumerate(kept):
+    for (char, span), letter in zip(kept, letters_behind([char for char, _ in kept]), strict=True):
         kind = KINDS.get(unicodedata.bidirectional(char["c"]), "o")
-        letter = next((other for other, _ in kept[place + 1 :] if not unicodedata.combining(other["c"])), None)
         led = kind == "M" or (char["c"] in ALEFS and letter and letter["c"] == LAM and not before)
         if led and letter and is_narrow(char) and is_at(char, letter):
             before.append(char["c"])
@@ -90,6 +89,20 @@ def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
             found.append(Sign("".join([char["c"], *reversed(before)]), kind, middle, char["origin"][1], span))
             before.clear()
     return found
+
+
+def letters_behind(chars: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """For each character the next one that is no mark; None behind the last."""
+    found, letter = list[dict[str, Any] | None](), None
+    for char in reversed(chars):
+        found.append(letter)
+        letter = letter if unicodedata.combining(char["c"]) else char
+    return found[::-1]
+
+
+def place_of(char: dict[str, Any]) -> float:
+    """Where a character begins, in tenths of a point."""
+    return round(float(char["bbox"][0]), 1)
 
 
 def is_narrow(char: dict[str, Any]) -> bool:

@@ -33,9 +33,9 @@ def turned(lines: Sequence[Piece], width: float, height: float) -> list[Piece]:
     above, below = list[Piece](), list[Piece]()
     for line in lines:
         if columns and adjoins(columns[-1], line):
-            columns[-1] = extended(columns[-1], line)
+            extend(columns[-1], line)
         elif (stands(line) or line["dir"][1] > 0.95) and text_of(line).strip():
-            columns.append(line)
+            columns.append(line | {"spans": list(line["spans"]), "size": size_of(line)})
         elif line["dir"][0] > 0.95:
             x0, y0, x1, y1 = line["bbox"]
             scaled = line | {
@@ -57,20 +57,26 @@ def stands(line: Piece) -> bool:
     return line["wmode"] == 1 or (len(text) == 1 and unicodedata.east_asian_width(text) in "WF")
 
 
+def size_of(line: Piece) -> float:
+    """The size of the largest type of a line, in points."""
+    return max((span["size"] for span in line["spans"]), default=0.0)
+
+
 def adjoins(column: Piece, line: Piece) -> bool:
     """Whether a line goes on right below a column, in its middle."""
     (left, _, right, bottom), (x0, y0, x1, _) = column["bbox"], line["bbox"]
-    size = max(span["size"] for span in column["spans"])
-    if max(span["size"] for span in line["spans"]) < 0.7 * size or (x1 - x0 > WIDEST * size and not stands(line)):
+    size = column["size"]
+    if size_of(line) < 0.7 * size or (x1 - x0 > WIDEST * size and not stands(line)):
         return False
     return bool(abs(x0 + x1 - left - right) < size and -size < y0 - bottom < GAP * size)
 
 
-def extended(column: Piece, line: Piece) -> Piece:
-    """A column and what goes on below it."""
+def extend(column: Piece, line: Piece) -> None:
+    """Add to a column what goes on below it."""
     (a0, b0, a1, b1), (x0, y0, x1, y1) = column["bbox"], line["bbox"]
-    box = (min(a0, x0), min(b0, y0), max(a1, x1), max(b1, y1))
-    return column | {"spans": [*column["spans"], *line["spans"]], "bbox": box}
+    column["bbox"] = min(a0, x0), min(b0, y0), max(a1, x1), max(b1, y1)
+    column["spans"] += line["spans"]
+    column["size"] = max(column["size"], size_of(line))
 
 
 def turned_box(box: tuple[float, float, float, float], width: float) -> tuple[float, float, float, float]:
