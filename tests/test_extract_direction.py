@@ -102,7 +102,7 @@ def char(text, left, right, base=0.0, synthetic=False):
 
 
 def line_of(*chars):
-    block = {"lines": [{"spans": [SPAN | {"chars": list(chars)}]}]}
+    block = {"lines": [{"spans": [SPAN | {"chars": list(chars)}], "bbox": (0, 0, 1, 1), "dir": (1.0, 0.0)}]}
     [found] = direction.in_reading_order([block])
     return "".join(span["text"] for span in found["spans"])
 
@@ -116,9 +116,40 @@ def test_a_glyph_of_a_letter_and_its_marks_is_told_letter_first():
     ) == "בְּרֵא"  # fmt: skip
 
 
+def test_a_mark_that_begins_where_its_letter_does_is_not_the_next_ones():
+    assert line_of(char("ר", 528.0, 532.7), char("ַ", 528.1, 528.1), char("כ", 523.7, 528.1)) == "רַכ"
+
+
 def test_lam_and_alef_of_one_glyph_are_told_in_their_order():
     assert line_of(char("ا", 578.3, 578.3), char("ل", 572.3, 578.3), char("م", 569, 572.3)) == "لام"
     assert line_of(char("س", 421, 430), char("ا", 421, 421), char("ل", 415, 421), char("م", 409, 415)) == "سلام"
+
+
+def test_a_stroke_that_draws_an_arabic_word_out_is_no_letter():
+    word = char("ل", 90, 100), char("z", 80, 90), char("ب", 70, 80), char(" ", 66, 70), char("x", 60, 66)
+    assert line_of(*word, char("א", 50, 60), char("ا", 100, 105)) == "الب xא"
+
+
+def test_an_alef_that_is_told_twice_is_taken_once():
+    chars = char("ا", 260.9, 260.9), char("ا", 260.9, 260.9), char("ل", 260.9, 266.9), char("م", 250, 260)
+    assert line_of(*chars) == "لام"
+
+
+def test_runs_that_are_set_one_by_one_are_put_together():
+    # As word processors print them: pieces from right to left, with the space in the piece where it stands.
+    first = char("(", 50, 54), char(" ", 54, 57), char("א", 64, 71), char("ב", 57, 64)
+    second = char("1", 44, 50), char(" ", 30, 33), char(")", 40, 44), char("ג", 23, 30)
+    pieces = [{"spans": [SPAN | {"chars": list(one)}], "bbox": box, "dir": (1.0, 0.0)}
+              for one, box in ((first, (50, 0, 71, 10)), (second, (23, 0, 50, 10)))]  # fmt: skip
+    [found] = direction.in_reading_order([{"lines": pieces}])
+    assert "".join(span["text"] for span in found["spans"]) == "אב (1) ג"
+
+
+def test_pieces_of_a_row_with_a_gap_between_have_a_space():
+    pieces = [{"spans": [SPAN | {"chars": [char(sign, x, x + 8)]}], "bbox": (x, 0, x + 8, 10), "dir": (1.0, 0.0)}
+              for sign, x in (("א", 60), ("ב", 47))]  # fmt: skip
+    [found] = direction.in_reading_order([{"lines": pieces}])
+    assert "".join(span["text"] for span in found["spans"]) == "א ב"
 
 
 def test_a_space_that_a_pdf_holds_is_kept():
@@ -133,6 +164,6 @@ def test_two_printed_lines_that_are_told_as_one_are_read_one_after_the_other():
 def test_spans_keep_their_type_where_a_number_stands_apart():
     number = SPAN | {"size": 7.0, "chars": [char("1", 100, 105), char("2", 105, 110)]}
     words = SPAN | {"chars": [char("ב", 120, 130), char("א", 110, 120), char("ת", 90, 100)]}
-    [found] = direction.in_reading_order([{"lines": [{"spans": [number, words]}]}])
+    [found] = direction.in_reading_order([{"lines": [{"spans": [number, words], "bbox": (90, 0, 130, 10)}]}])
     told = [(span["text"], span["size"]) for span in found["spans"]]
     assert told == [("בא", 11.0), ("12", 7.0), ("ת", 11.0)]

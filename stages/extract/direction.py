@@ -6,6 +6,7 @@ Unicode's bidirectional algorithm (UAX 9) undone: all is read from the right, bu
 letters from the left.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ OPENING, CLOSING = re.compile(r"(?<!\S)[(\[](?=\w)"), re.compile(r"(?<!\S)[)\]](
 MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 LAM, ALEFS = "ل", "اأإآٱ"  # written as one glyph
 ROW = 0.8  # sizes of type between baselines from which they are two
+WIDE_GAP, SPACE = 4.0, 0.2  # sizes of type between pieces of a row: at most; from which they have a space between
 NEAR = 0.1  # points between places that are the same one
 
 
@@ -45,17 +47,57 @@ def runs_to_the_left(text: str) -> bool:
 def in_reading_order(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines of the blocks of a page, told by characters, as lines told by spans, their characters in reading order.
 
-    A line runs from the right where most letters of its block do, or where it has such letters and the page runs so.
+    Those of a block run from the right where most of its letters do, or where it has such letters and the page runs so.
     """
-    page, orders = runs_to_the_left("".join(map(block_text, blocks))), {}
-    lines = [line for block in blocks for line in block.get("lines", ())]
+    page, lines, orders = runs_to_the_left("".join(map(block_text, blocks))), list[dict[str, Any]](), {}
     for block in blocks:
-        ours = runs_to_the_left(block_text(block))
-        for line in block.get("lines", ()):
-            if ours or (page and RIGHT_TO_LEFT.search(line_text(line))):
-                orders[id(line)] = from_the_right(signs_of(line["spans"]))
+        text = block_text(block)
+        if runs_to_the_left(text) or (page and RIGHT_TO_LEFT.search(text)):
+            lines += (rows := pieces_joined(block.get("lines", ())))
+            orders.update({id(line): from_the_right(signs_of(line["spans"])) for line in rows})
+        else:
+            lines += block.get("lines", ())
     mirrored = are_mirrored(orders.values())
     return [line | {"spans": spans_of(line, orders, mirrored)} for line in lines]
+
+
+def pieces_joined(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines with those joined that stand side by side: word processors set each run of a direction by itself."""
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        if found and are_side_by_side(found[-1], line):
+            last = found[-1]
+            last["spans"] += [*space_between(last, line), *line["spans"]]
+            (a0, b0, a1, b1), (x0, y0, x1, y1) = last["bbox"], line["bbox"]
+            last["bbox"], last["latest"] = (min(a0, x0), min(b0, y0), max(a1, x1), max(b1, y1)), line["bbox"]
+        else:
+            found.append(line | {"spans": list(line["spans"]), "latest": line["bbox"]})
+    return found
+
+
+def are_side_by_side(before: dict[str, Any], line: dict[str, Any]) -> bool:
+    """Whether a line stands on the row of the piece before it, close to it."""
+    (_, b0, _, b1), (_, y0, _, y1) = before["latest"], line["bbox"]
+    if not before["spans"] or min(b1, y1) - max(b0, y0) < 0.5 * min(b1 - b0, y1 - y0):
+        return False
+    return bool(line["dir"] == before["dir"] and gap_between(before, line) <= WIDE_GAP * before["spans"][-1]["size"])
+
+
+def gap_between(before: dict[str, Any], line: dict[str, Any]) -> float:
+    """Points between a line and the piece before it, on whichever side it is."""
+    (a0, _, a1, _), (x0, _, x1, _) = before["latest"], line["bbox"]
+    return float(max(x0 - a1, a0 - x1))
+
+
+def space_between(before: dict[str, Any], line: dict[str, Any]) -> list[dict[str, Any]]:
+    """A span of one space where a gap lies between two pieces of a row."""
+    if gap_between(before, line) < SPACE * before["spans"][-1]["size"]:
+        return []
+    (a0, top, a1, bottom), (x0, _, x1, _) = before["latest"], line["bbox"]
+    left, right = (a1, x0) if x0 > a1 else (x1, a0)
+    base = next((char["origin"][1] for char in before["spans"][-1]["chars"]), bottom)
+    space = {"c": " ", "origin": (left, base), "bbox": (left, top, right, bottom), "synthetic": False}
+    return [before["spans"][-1] | {"chars": [space]}]
 
 
 def block_text(block: dict[str, Any]) -> str:
@@ -76,11 +118,14 @@ def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
     chars = [(char, span) for span in spans for char in span["chars"]]
     narrow = {place_of(char) for char, _ in chars if is_narrow(char)}
     kept = [(c, span) for c, span in chars if not (c["synthetic"] and c["c"] == " " and place_of(c) in narrow)]
-    found, before = list[Sign](), list[str]()
+    found, before, begun = list[Sign](), list[str](), math.inf
     for (char, span), letter in zip(kept, letters_behind([char for char, _ in kept]), strict=True):
         kind = KINDS.get(unicodedata.bidirectional(char["c"]), "o")
+        if letter and char["c"] in ALEFS and is_told_again(char, letter):
+            continue
+        mine = kind == "M" and abs(char["bbox"][0] - begun) < 3 * NEAR  # set below the letter before it
         led = kind == "M" or (char["c"] in ALEFS and letter and letter["c"] == LAM and not before)
-        if led and letter and is_narrow(char) and is_at(char, letter):
+        if led and not mine and letter and is_narrow(char) and is_at(char, letter):
             before.append(char["c"])
         elif kind == "M" and found:
             found[-1] = replace(found[-1], text=found[-1].text + char["c"])
@@ -88,6 +133,7 @@ def signs_of(spans: Iterable[dict[str, Any]]) -> list[Sign]:
             middle = (char["bbox"][0] + char["bbox"][2]) / 2
             found.append(Sign("".join([char["c"], *reversed(before)]), kind, middle, char["origin"][1], span))
             before.clear()
+            begun = math.inf if is_narrow(char) else char["bbox"][0]
     return found
 
 
@@ -110,6 +156,11 @@ def is_narrow(char: dict[str, Any]) -> bool:
     return bool(char["bbox"][2] - char["bbox"][0] < NEAR)
 
 
+def is_told_again(char: dict[str, Any], letter: dict[str, Any]) -> bool:
+    """Whether a character is told with its glyph and again by itself, at the same place without any width."""
+    return char["c"] == letter["c"] and is_narrow(char) and is_narrow(letter) and is_at(char, letter)
+
+
 def is_at(char: dict[str, Any], letter: dict[str, Any]) -> bool:
     """Whether a narrow character lies where a letter begins or ends."""
     return bool(min(abs(char["bbox"][0] - edge) for edge in (letter["bbox"][0], letter["bbox"][2])) < NEAR)
@@ -119,13 +170,24 @@ def from_the_right(signs: list[Sign]) -> list[tuple[Sign, bool]]:
     """The signs of a line in reading order, and whether each runs to the left."""
     found: list[tuple[Sign, bool]] = []
     for row in rows_of(signs):
-        row.sort(key=lambda sign: -sign.middle)
+        row = without_stretches(sorted(row, key=lambda sign: -sign.middle))
         ours = [True] * len(row)
         for other in FOREIGN.finditer("".join(sign.kind for sign in row)):
             place = slice(*other.span())
             row[place], ours[place] = row[place][::-1], [False] * len(row[place])
         found += zip(row, ours, strict=True)
     return found
+
+
+def without_stretches(row: list[Sign]) -> list[Sign]:
+    """A row without the strokes that draw Arabic words out to fill a line: told as some Latin letter within a word."""
+    arabic = [unicodedata.bidirectional(sign.text[0]) == "AL" for sign in row]
+    drawn = {
+        place
+        for place in range(1, len(row) - 1)
+        if row[place].kind == "L" and len(row[place].text) == 1 and arabic[place - 1] and arabic[place + 1]
+    }
+    return [sign for place, sign in enumerate(row) if place not in drawn]
 
 
 def rows_of(signs: Iterable[Sign]) -> Iterator[list[Sign]]:
