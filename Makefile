@@ -70,7 +70,7 @@ bench: .venv/peers
 	python -m benchmarks.scoring
 	python -m benchmarks.trunk
 	python -m benchmarks.reading
-	python -m benchmarks.fidelity
+	python -m benchmarks.fidelity --printed
 	python -m benchmarks.scenes
 	python -m benchmarks.gate
 	python -m benchmarks.page
