@@ -36,6 +36,9 @@ class Sign:
     span: dict[str, Any]
 
 
+Order = list[tuple[Sign, bool]]  # the signs of a line in reading order, and whether each runs to the left
+
+
 def runs_to_the_left(text: str) -> bool:
     """Whether most letters of a text run from right to left."""
     if not RIGHT_TO_LEFT.search(text):
@@ -49,16 +52,18 @@ def in_reading_order(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Those of a block run from the right where most of its letters do, or where it has such letters and the page runs so.
     """
-    page, lines, orders = runs_to_the_left("".join(map(block_text, blocks))), list[dict[str, Any]](), {}
+    page, found = runs_to_the_left("".join(map(block_text, blocks))), list[tuple[dict[str, Any], Order | None]]()
     for block in blocks:
-        text = block_text(block)
+        text, lines = block_text(block), block.get("lines", ())
         if runs_to_the_left(text) or (page and RIGHT_TO_LEFT.search(text)):
-            lines += (rows := pieces_joined(block.get("lines", ())))
-            orders.update({id(line): from_the_right(signs_of(line["spans"])) for line in rows})
+            found += [(line, from_the_right(signs_of(line["spans"]))) for line in pieces_joined(lines)]
         else:
-            lines += block.get("lines", ())
-    mirrored = are_mirrored(orders.values())
-    return [line | {"spans": spans_of(line, orders, mirrored)} for line in lines]
+            found += [(line, None) for line in lines]
+    mirrored = are_mirrored([order for _, order in found if order])
+    return [
+        line | {"spans": told_by_text(line["spans"]) if order is None else list(regrouped(order, mirrored))}
+        for line, order in found
+    ]
 
 
 def pieces_joined(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -166,9 +171,9 @@ def is_at(char: dict[str, Any], letter: dict[str, Any]) -> bool:
     return bool(min(abs(char["bbox"][0] - edge) for edge in (letter["bbox"][0], letter["bbox"][2])) < NEAR)
 
 
-def from_the_right(signs: list[Sign]) -> list[tuple[Sign, bool]]:
-    """The signs of a line in reading order, and whether each runs to the left."""
-    found: list[tuple[Sign, bool]] = []
+def from_the_right(signs: list[Sign]) -> Order:
+    """The order in which the signs of a line are read."""
+    found: Order = []
     for row in rows_of(signs):
         row = without_stretches(sorted(row, key=lambda sign: -sign.middle))
         ours = [True] * len(row)
@@ -202,20 +207,18 @@ def rows_of(signs: Iterable[Sign]) -> Iterator[list[Sign]]:
         yield row
 
 
-def are_mirrored(lines: Iterable[list[tuple[Sign, bool]]]) -> bool:
+def are_mirrored(lines: Iterable[Order]) -> bool:
     """Whether brackets are told as they look, so that what opens in reading order is written as one that closes."""
     texts = ["".join(sign.text if ours else "0" for sign, ours in line) for line in lines]
     return sum(len(CLOSING.findall(text)) - len(OPENING.findall(text)) for text in texts) > 0
 
 
-def spans_of(line: dict[str, Any], orders: dict[int, list[tuple[Sign, bool]]], mirrored: bool) -> list[dict[str, Any]]:
-    """The spans of a line told by text; in a line from the right new ones where characters of one stand apart."""
-    if id(line) not in orders:
-        return [span | {"text": "".join(char["c"] for char in span["chars"])} for span in line["spans"]]
-    return list(regrouped(orders[id(line)], mirrored))
+def told_by_text(spans: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans as they stand."""
+    return [span | {"text": "".join(char["c"] for char in span["chars"])} for span in spans]
 
 
-def regrouped(signs: list[tuple[Sign, bool]], mirrored: bool) -> Iterator[dict[str, Any]]:
+def regrouped(signs: Order, mirrored: bool) -> Iterator[dict[str, Any]]:
     """Spans of signs in reading order."""
     for _, group in groupby(signs, key=lambda pair: id(pair[0].span)):
         ones = list(group)
