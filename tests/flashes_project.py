@@ -92,10 +92,11 @@ def train(folder: Path, out: Path, books: list[ShelfBook]) -> None:
 
 
 def write_project(tiny_base: Path, folder: Path, **changes: Any) -> Path:
-    """All that the stage reads, and params that turn it on."""
+    """All that the stage reads, and params that turn it on, in one process."""
     base.write_base(f"path:{tiny_base}", {}, folder / "data/base")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["flashes"] |= FLASHES | changes
+    params["workers"]["count"] = 1
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     books = [book(f"b{at:02d}") for at in range(READ + PAST)]
     write_csv(folder / "data/tiers/orders/tiered-d0.csv", ShelfBook, books)

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,10 +118,13 @@ def scored(store: Path) -> dict[str, str]:
     return {}
 
 
-def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(
+def test_a_run_on_two_workers_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_process(
     project: Path, finished: Path, tmp_path: Path
 ) -> None:
     folder, store = shutil.copytree(project, tmp_path / "killed"), tmp_path / "keyed"
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["workers"]["count"] = 2
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     running = start(folder, store)
     while len(scored(store)) < 7 and running.poll() is None:
         time.sleep(0.05)
@@ -203,21 +207,38 @@ def test_too_few_books_for_placebos_are_refused() -> None:
         pairs.design(settings(), ["b00", "b01"], kinds, list(kinds), ["r1"])
 
 
-def workers() -> Workers:
-    return Workers(backend="local", count=0, seconds=60.0, memory_mb=0)
+def workers(count: int) -> Workers:
+    return Workers(backend="local", count=count, seconds=60.0, memory_mb=0)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_jobs_give_the_same_here_and_on_workers(devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew.torch.cuda, "device_count", lambda: devices)
-    found = crew.run_jobs(square, {"a": 2, "b": 3, "c": 4}, workers(), "jobs", ())
+@pytest.mark.parametrize("count", [1, 2])
+def test_jobs_give_the_same_here_and_on_workers(count: int) -> None:
+    found = crew.run_jobs(square, {"a": 2, "b": 3, "c": 4}, workers(count), "jobs", ())
     assert list(found) == [("a", 4), ("b", 9), ("c", 16)]
 
 
-def test_what_was_finished_is_given_before_a_job_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew.torch.cuda, "device_count", lambda: 2)
+@pytest.mark.parametrize(("asked", "free_gb", "expected"), [(0, 64, 4), (3, 64, 3), (0, 7, 2), (0, 2, 1)], ids=str)
+def test_a_worker_has_a_core_as_far_as_memory_holds_them(
+    asked: int, free_gb: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(crew, "cores", lambda: 4)
+    monkeypatch.setattr(crew.psutil, "virtual_memory", lambda: SimpleNamespace(available=free_gb * 10**9))
+    assert crew.sized(workers(asked), 135_000_000).count == expected
+
+
+def test_a_worker_has_a_gpu_where_there_are_some_and_a_cluster_counts_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(crew.torch.cuda, "device_count", lambda: 3)
+    assert crew.sized(workers(0), 135_000_000).count == 3
+    assert crew.sized(workers(2).model_copy(update={"backend": "ray"}), 135_000_000).count == 0
+
+
+def test_what_was_finished_is_given_before_a_job_that_failed_is_told() -> None:
     given = []
     with pytest.raises(UserError, match=r"1 of 3 jobs failed .*two lines.*run it again"):
-        for key, _ in crew.run_jobs(misbehave, {"a": "no", "b": "raise", "c": "yes"}, workers(), "jobs", ()):
+        for key, _ in crew.run_jobs(misbehave, {"a": "no", "b": "raise", "c": "yes"}, workers(2), "jobs", ()):
             given.append(key)
     assert given == ["a", "c"]

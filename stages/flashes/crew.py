@@ -1,6 +1,6 @@
 """What workers do for flashes: gradients of excerpts under the saturated adapter, and bits after reading on.
 
-A worker opens the models once. Where there is one GPU or none, this process does the work itself.
+A worker opens the models once. One job, or what one GPU or memory for one worker allows, this process does itself.
 """
 
 import functools
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import psutil
 import torch
 
 from stages.flashes.projection import Vector, project
@@ -20,7 +21,9 @@ from stages.shared.errors import UserError
 from stages.shared.plan import Step
 from stages.shared.progress import Progress
 from stages.shared.trunk import batch_loss
-from stages.shared.workers import Failure, Limits, Workers, map_items, seat
+from stages.shared.workers import Failure, Limits, Workers, cores, map_items, seat
+
+COPIES = 6  # of a base's weights in float32 that a worker may hold: one reads on, one scores, and what both compute
 
 Result = TypeVar("Result")
 
@@ -95,20 +98,34 @@ def score(job: Cell) -> dict[str, float]:
     return reader(place.base, place.course).bits(place.adapter, job.steps, job.seed, scorer(place.base), job.passages)
 
 
+def sized(workers: Workers, parameters: int) -> Workers:
+    """As many workers as do jobs at once on this machine, on a base of so many parameters: one a GPU.
+
+    Without one, one a core as far as free memory holds them: texts are read one a step, which does not keep two cores
+    busy, so two workers of one core each read a third more than one of two. The bytes are the same. A cluster counts
+    for itself.
+    """
+    if workers.backend != "local":
+        return workers.model_copy(update={"count": 0})
+    if torch.cuda.is_available():
+        return workers.model_copy(update={"count": torch.cuda.device_count()})
+    room = psutil.virtual_memory().available // (COPIES * 4 * parameters)
+    return workers.model_copy(update={"count": max(1, min(workers.count or cores(), room))})
+
+
 def run_jobs(
     function: Callable[[Any], Result], jobs: Mapping[str, Any], workers: Workers, label: str, shared: Sequence[Path]
 ) -> Iterator[tuple[str, Result]]:
     """Run a function on each job, by its key, here or on workers; what was finished is given before one fails."""
-    here = max(1, torch.cuda.device_count()) if workers.backend == "local" else 0
-    if workers.backend == "local" and (here == 1 or len(jobs) < 2):
+    if workers.backend == "local" and (workers.count == 1 or len(jobs) < 2):
         with Progress(label, len(jobs), "job") as progress:
             for key, job in jobs.items():
                 yield key, function(job)
                 progress.step()
         return
-    sized, failed = workers.model_copy(update={"count": here}), []
+    failed = []
     outcomes = map_items(
-        function, list(jobs.values()), Limits(), sized, label, ["torch", "transformers", "peft"], shared
+        function, list(jobs.values()), Limits(), workers, label, ["torch", "transformers", "peft"], shared
     )
     for key, (_, outcome) in zip(jobs, outcomes, strict=True):
         if isinstance(outcome, Failure):

@@ -22,10 +22,11 @@ class Run:
     """A reading's rung under examination."""
 
     def __init__(self, params: Flashes, reading: str, language: str, workers: Workers) -> None:
-        self.params, self.workers = params, workers
+        self.params = params
         self.there: Material = read_material(params, reading, language)
         self.place = crew.Place(BASE.absolute(), self.there.adapter.absolute(), course_of(params, self.there.facts))
         self.base: dict[str, Any] = models.read_facts(BASE)
+        self.workers = crew.sized(workers, self.base["parameters"])
 
     def gradients(self) -> Gradients:
         """The filter's gradients."""
