@@ -12,7 +12,7 @@ from study import own_prose
 from transformers import AutoModelForCausalLM
 
 from stages.reflect import budget, rules
-from stages.reflect.compare import BEAT, NOT, UNDECIDED, Chance, Comparison
+from stages.reflect.compare import BEAT, KEPT, NOT, UNDECIDED, Chance, Comparison
 from stages.reflect.guard import Guard
 from stages.reflect.material import Text
 from stages.reflect.sampler import Drawing, draw, sample
@@ -191,13 +191,19 @@ def planted(own: float, other: float, noise: float, seed: int = 0) -> Comparison
         return value + books + noise * rng.standard_normal((3, 8))
 
     first = arm(own)
-    return Comparison("tokens", {name: chance.interval(first - arm(other)) for name in ("next", "replay")})
+    beside = {name: chance.interval(first - arm(other)) for name in ("next", "replay")}
+    return Comparison("tokens", chance.interval(first), beside)
 
 
 def test_a_planted_difference_gives_its_verdict() -> None:
     assert planted(0.02, 0.01, 0.001).verdict == BEAT
     assert planted(0.01, 0.02, 0.001).verdict == NOT
     assert planted(0.011, 0.010, 0.01).verdict == UNDECIDED
+
+
+def test_own_thinking_that_gains_nothing_beats_no_reading_that_loses() -> None:
+    assert planted(0.0, -0.2, 0.001).verdict == KEPT
+    assert planted(-0.01, -0.2, 0.001).verdict == KEPT
 
 
 def test_an_interval_holds_the_truth_at_least_as_often_as_it_says() -> None:

@@ -9,7 +9,7 @@ from stages.reflect import cells
 from stages.reflect.rounds import Round, Thought
 from stages.reflect.tables import ARMS, COMPUTE, TOKENS
 
-BEAT, NOT, UNDECIDED = "beat", "not", "undecided"
+BEAT, KEPT, NOT, UNDECIDED = "beat", "kept", "not", "undecided"
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,24 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Own thinking beside both ways to read, where they have one thing equal: differences own - next, own - replay."""
+    """Own thinking beside both ways to read, where they have one thing equal: differences own - next, own - replay.
+
+    `own` is its gain over the adapter from which all went on.
+    """
 
     equal: str
+    own: Interval
     differences: Mapping[str, Interval]
 
     @property
     def verdict(self) -> str:
-        """`beat` where own thinking gained more than both, `not` where it gained less than one, else `undecided`."""
+        """`beat` where own thinking gained, and more than both; `not` where it gained less than one; else `undecided`.
+
+        `kept` where it stands above both and shows no gain itself: it lost less than reading, which is no progress.
+        """
         found = self.differences.values()
         if all(one.low > 0 for one in found):
-            return BEAT
+            return BEAT if self.own.low > 0 else KEPT
         return NOT if any(one.high < 0 for one in found) else UNDECIDED
 
 
@@ -92,7 +99,8 @@ def last_round(thoughts: Sequence[Thought]) -> int:
 def compare(gains: Gains, equal: str, last: int, chance: Chance) -> Comparison:
     """Own thinking beside reading at the last common round."""
     own = gains["own", TOKENS, last]
-    return Comparison(equal, {arm: chance.interval(own - gains[arm, equal, last]) for arm in ARMS[1:]})
+    beside = {arm: chance.interval(own - gains[arm, equal, last]) for arm in ARMS[1:]}
+    return Comparison(equal, chance.interval(own), beside)
 
 
 def comparisons(gains: Gains, last: int, chance: Chance) -> list[Comparison]:

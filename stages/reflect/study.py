@@ -156,6 +156,7 @@ def write_data(found: Found, out: Path) -> None:
 
 SENTENCES = {
     compare.BEAT: "own thinking beat reading",
+    compare.KEPT: "own thinking stands above reading, but shows no gain itself",
     compare.NOT: "own thinking did not beat reading",
     compare.UNDECIDED: "not decided whether own thinking beat reading",
 }
