@@ -211,14 +211,22 @@ def test_claims_of_the_law_are_weighed_with_their_intervals() -> None:
     noise = 0.01 * np.random.default_rng(8).standard_normal((500, 4))
     law, late = np.array([1.0, 2.0, 3.0, 3.25]), np.array([1.0, 2.0, 2.2, 3.2])
     used = np.array([True, True, True, False])
-    assert [one.answer for one in answer_claims(rungs, law, law + noise, used, 0.9)] == ["compatible", "supported"]
+    found = answer_claims(rungs, law, law + noise, used, 0.9)
+    assert [one.answer for one in found] == ["compatible", "compatible", "supported"]
     found = answer_claims(rungs, late, late + noise, used, 0.9)
-    assert [one.answer for one in found] == ["contradicted", "contradicted"]
-    assert [one.marked for one in found] == [False, True]
+    assert [one.answer for one in found] == ["compatible", "contradicted", "contradicted"]
+    assert [one.marked for one in found] == [False, False, True]
+
+
+def test_the_first_step_of_the_law_is_decided_without_the_later_rungs() -> None:
+    rungs, curve, used = (10, 100), np.array([1.0, 1.74]), np.array([True, True])
+    first = answer_claims(rungs, curve, curve + 0.01 * np.random.default_rng(8).standard_normal((500, 2)), used, 0.9)[0]
+    assert first.answer == "contradicted" and first.points is not None
+    assert first.points.value == pytest.approx(74) and 70 < first.points.low < 74 < first.points.high < 78
 
 
 def test_an_unread_rung_leaves_a_claim_undecided() -> None:
-    one = answer_claims((10, 100), np.ones(2), np.ones((9, 2)), np.ones(2, dtype=bool), 0.9)[0]
+    one = answer_claims((10, 100), np.ones(2), np.ones((9, 2)), np.ones(2, dtype=bool), 0.9)[1]
     assert one.answer == "not decided" and one.why is not None and one.why.values["books"] == "1,000"
 
 

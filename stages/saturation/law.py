@@ -1,13 +1,16 @@
 """The hypothesis' own contrasts, each with its interval and its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from stages.saturation.verdict import ONE_SIDED, REFERENCE, Bound, Reason, bound, is_positive, reference_gain
 
-LAST_RISE = 30.0  # points that the hypothesis allows between 1,000 and 10,000 books
+Weigh = Callable[[np.ndarray, Bound], str]  # samples of a contrast in points, its interval -> answer
+FIRST_RISE = 100.0  # points that the hypothesis states between 10 and 100 books
+LAST_RISE = 30.0  # points that it allows between 1,000 and 10,000 books
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,20 @@ class Claim:
 def answer_claims(
     rungs: Sequence[int], curve: np.ndarray, samples: np.ndarray, used: np.ndarray, interval: float
 ) -> list[Claim]:
-    """U(100) - U(10) = U(1000) - U(100), and U(10000) - U(1000) at most 30 points."""
-    return [
-        claim("claim equal", (10, 100, 1000), (1.0, -2.0, 1.0), None,
-              rungs, curve, samples, used, interval),
-        claim("claim late", (1000, 10000), (-1.0, 1.0), LAST_RISE,
-              rungs, curve, samples, used, interval),
-    ]  # fmt: skip
+    """U(100) - U(10) = 100 points, U(100) - U(10) = U(1000) - U(100), and U(10000) - U(1000) at most 30 points."""
+    asked: list[tuple[str, tuple[int, ...], tuple[float, ...], Weigh]] = [
+        ("claim first", (10, 100), (-1.0, 1.0), partial(equality, FIRST_RISE)),
+        ("claim equal", (10, 100, 1000), (1.0, -2.0, 1.0), partial(equality, 0.0)),
+        ("claim late", (1000, 10000), (-1.0, 1.0), partial(limit, LAST_RISE)),
+    ]
+    return [claim(*one, rungs, curve, samples, used, interval) for one in asked]
 
 
 def claim(
-    key: str, sizes: tuple[int, ...], signs: tuple[float, ...], most: float | None, rungs: Sequence[int],
+    key: str, sizes: tuple[int, ...], signs: tuple[float, ...], weigh: Weigh, rungs: Sequence[int],
     curve: np.ndarray, samples: np.ndarray, used: np.ndarray, interval: float,
 ) -> Claim:  # fmt: skip
-    """Weigh one linear contrast of U; `most` is its largest allowed value, None for a claim of equality."""
+    """Weigh one linear contrast of U."""
     unread = [size for size in sizes if size not in rungs]
     if unread:
         return Claim(key, "not decided", None, Reason("unread", {"books": f"{unread[0]:,}"}))
@@ -52,13 +55,16 @@ def claim(
     values = 100 * samples[:, places] @ weights / references
     middle = 100 * curve[places] @ weights / float(reference_gain(np.array(rungs, dtype=float), curve))
     points = bound(values, float(middle), interval)
-    return Claim(key, weigh(values, points, most), points, marked=not bool(used[places].all()))
+    return Claim(key, weigh(values, points), points, marked=not bool(used[places].all()))
 
 
-def weigh(values: np.ndarray, points: Bound, most: float | None) -> str:
-    """Equality can be contradicted or compatible, never proved; a largest value can be supported or contradicted."""
-    if most is None:
-        return "compatible" if points.low <= 0 <= points.high else "contradicted"
+def equality(stated: float, values: np.ndarray, points: Bound) -> str:
+    """Equality can be contradicted or compatible, never proved."""
+    return "compatible" if points.low <= stated <= points.high else "contradicted"
+
+
+def limit(most: float, values: np.ndarray, points: Bound) -> str:
+    """A largest value can be supported or contradicted."""
     if np.quantile(values, ONE_SIDED) < most:
         return "supported"
     return "contradicted" if np.quantile(values, 1 - ONE_SIDED) > most else "not decided"
