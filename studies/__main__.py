@@ -2,8 +2,8 @@
 
 Reads   studies/<name>/plan.yaml, books.csv, probe_pool.csv (all committed); a folder of EPUB, PDF and text files
 Writes  studies/<name>/: params.yaml as they were run, metrics/ with plots and reports, readings.csv, lock.yaml,
-        run.json, variants.csv, variants.md; the first time, before any reading, books.csv and probe_pool.csv, to be
-        committed
+        run.json, variants.csv, gains.csv, variants.md; the first time, before any reading, books.csv and
+        probe_pool.csv, to be committed
 Run     make study NAME=english LIBRARY=~/books              (again after a kill: it goes on where it was)
         make study NAME=english LIBRARY=~/books COUNT=1      what it costs, before anything is trained
         make study NAME=forms LIBRARY=~/books ONLY=qa        one of its variants; main is the study itself
@@ -162,8 +162,7 @@ def main() -> None:
         if name == variants.MAIN:
             results.collect(workspace, found, folder)
         if plan.variants:
-            variants.take_scores(workspace.folder, name, folder / "variants.csv")
-            variants.write_table(folder / "variants.csv", folder / "variants.md")
+            variants.take(workspace.folder, name, found, folder)
     print(f"studies: {folder}/metrics/ holds reports and plots; `git add {folder} && git commit` keeps them")
 
 

@@ -1,5 +1,6 @@
 """A study as a person runs it: the plan and the books committed first, then `python -m studies` on a tiny model."""
 
+import itertools
 import json
 import os
 import shutil
@@ -8,15 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run
 from study import small_params, write_epub
 
+from stages.saturation.settings import Saturation
 from stages.shared.errors import UserError
 from stages.shared.records import ShelfBook
-from studies import books, plan
+from studies import books, plan, variants
 
 NAMES = ("stages", "studies", "benchmarks", "data/catalogue")
 FILES = ("dvc.yaml", "requirements.lock", ".dvcignore", ".gitignore", "data/.gitignore", "data/curation.yaml")
@@ -112,12 +115,43 @@ def test_overturns_are_looked_for_beside_a_null_that_was_trained(project: Path) 
 
 def test_a_variant_stands_beside_the_study_with_its_tokens(project: Path) -> None:
     rows = pd.read_csv(project / "studies/mini/variants.csv")
-    assert set(rows["variant"]) == {"main", "wide"} and (rows["by"] == "all").all() and (rows["tokens"] > 0).all()
+    assert set(rows["variant"]) == {"main", "wide"} and (rows["tokens"] > 0).all()
+    assert set(rows.loc[rows["by"] != "all", "measure"]) == {"forgetting"}
     gains = rows[rows["measure"] == "prediction"].set_index("variant")["gain"]
     assert gains["main"] != gains["wide"]
     table = (project / "studies/mini/variants.md").read_text()
     assert "| wide | tiered | real | 3 |" in table and "Of 6 intervals" in table
-    assert "main, wide" in refused(project, "--only", "narrow")
+    gained = pd.read_csv(project / "studies/mini/gains.csv")
+    means = gained[gained["measure"] == "prediction"].groupby("variant")["gain"].mean()
+    assert means["main"] == pytest.approx(gains["main"], abs=2e-5)
+    apart = table.split("## Less the study itself")[1]
+    [told] = [line.split("|")[5] for line in apart.splitlines() if line.startswith("| wide | tiered | real | 3 |")]
+    assert float(told.split()[0].strip("*")) == pytest.approx(gains["wide"] - gains["main"], abs=1e-4)
+
+
+def planted(seed: int) -> pd.DataFrame:
+    """Gains of a study, and of a variant that gained 0.01 more at the last rung; draws and books spread wide."""
+    chance = np.random.default_rng(seed)
+    draws, names = chance.normal(0, 0.02, 3), chance.normal(0, 0.02, 24)
+    rows = []
+    for variant, draw, rung, book in itertools.product(("main", "steeper"), range(3), (10, 50, 100), range(24)):
+        more = 0.01 if variant == "steeper" and rung == 100 else 0.0
+        gain = rung / 1000 + draws[draw] + names[book] + more + chance.normal(0, 0.003)
+        rows.append(("prediction", "shuffled", draw, 0, rung, f"b{book:02d}", variant, "real", False, gain))
+    return pd.DataFrame(rows, columns=[*variants.CELL, "variant", "arm", "top", "gain"])
+
+
+def test_a_variant_is_compared_draw_by_draw_and_book_by_book() -> None:
+    settings = Saturation.model_validate(small_params(Path("base"))["saturation"] | {"order": "shuffled"})
+    truth = {"10": 0.0, "50": 0.0, "100": 0.01, "50 to 100": 0.01}
+    held, left = [], []
+    for seed in range(25):
+        found = variants.differences(planted(seed), settings)
+        told = {place[3]: scores["prediction"] for place, scores in found.items()}
+        assert told.keys() == truth.keys() and max(one.high - one.low for one in told.values()) < 0.01
+        held += [one.low < truth[name] < one.high for name, one in told.items()]
+        left += [variants.leaves_zero(told[name]) for name in ("100", "50 to 100")]
+    assert all(left) and 0.8 <= np.mean(held) <= 0.98  # of intervals of 90 %
 
 
 def test_the_project_s_own_pipeline_is_as_it_was(project: Path) -> None:
