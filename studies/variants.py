@@ -45,7 +45,7 @@ def take_scores(workspace: Path, variant: str, path: Path) -> None:
         for row in read_rows(workspace / "metrics/scores.csv")
         if row["by"] == "all" or (row["measure"], row["group"]) == ("forgetting", "control")
     ]
-    write_rows(path, [*kept, *new])
+    write_rows(path, sorted([*kept, *new], key=lambda row: row["variant"] != MAIN))
 
 
 def take_gains(workspace: Path, variant: str, settings: Saturation, language: str, path: Path) -> None:
@@ -57,6 +57,7 @@ def take_gains(workspace: Path, variant: str, settings: Saturation, language: st
     if path.exists():
         older = pd.read_csv(path)
         new = pd.concat([older[older["variant"] != variant], new])
+        new = new.sort_values("variant", key=lambda names: names != MAIN, kind="stable")
     new[["variant", "arm", *CELL, "top", "gain"]].to_csv(path, index=False, lineterminator="\n")
 
 
@@ -168,12 +169,13 @@ def leaves_zero(one: Bound) -> bool:
 
 
 def above_zero(cells: Sequence[dict[str, Row]]) -> str:
-    """How many gains beside prediction lie above zero, and how many would by chance."""
+    """How many gains beside prediction lie above zero or below, and how many would by chance."""
     tested = [row for scores in cells for name in UNDERSTOOD if (row := scores.get(name)) and row["gain_low"]]
     above = sum(float(row["gain_low"]) > 0 for row in tested)
+    below = sum(float(row["gain_high"]) < 0 for row in tested)
     scores = "explanatory power, order gain and chain-of-thought gain"
-    chance = f"where nothing moved, about {LEVEL * len(tested):.1f} would"
-    return f"Of {len(tested)} intervals of {scores} {above} lie wholly above zero; {chance}."
+    chance = f"where nothing moved, about {LEVEL * len(tested):.1f} would on either side"
+    return f"Of {len(tested)} intervals of {scores} {above} lie wholly above zero, {below} below; {chance}."
 
 
 def one_sided(tested: Sequence[Bound]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.saturation.overturns import (
-    Overturn,
+    Place,
     Stretch,
     Trunk,
     agreed,
@@ -46,15 +46,15 @@ def followed(at: int | None, turned: bool, seeds: int = 3) -> list[Trunk]:
     return real + [trunk("shuffled", one, rng) for one in range(19)]
 
 
-def places(trunks: list[Trunk]) -> list[Overturn]:
+def places(trunks: list[Trunk]) -> list[Place]:
     found = overturns("tiered-real-d0", trunks)
     assert found is not None
     return list(found.found)
 
 
 def test_a_reversal_at_the_same_books_in_most_seeds_is_an_overturn() -> None:
-    assert places(followed(5, True)) == [Overturn(40, 48, 3)]
-    assert places(followed(5, True, seeds=2)) == [Overturn(40, 48, 2)]
+    assert places(followed(5, True)) == [Place(40, 48, 3)]
+    assert places(followed(5, True, seeds=2)) == [Place(40, 48, 2)]
 
 
 def test_a_jump_of_size_alone_a_single_seed_and_nothing_at_all_are_none() -> None:
@@ -68,6 +68,12 @@ def test_a_jump_stands_out_and_its_gains_keep_their_correlation() -> None:
     found = judge_trunk(trunks[0], trunks[3:])
     assert [(one.first, one.last) for one in found] == [(5, 6)]
     assert found[0].stands_out == 0.05 and found[0].reversal > 0.05 and found[0].correlation > 0.8
+    named = [f"Book {number}" for number in range(1, 81)]
+    whole = overturns("tiered-real-d0", trunks, named)
+    assert whole is not None and whole.found == () and whole.jumps == (Place(40, 48, 3),)
+    told = "\n".join(overturn_part(whole, Speaker()))
+    assert "No overturn was found." in told and "A jump and no overturn, at 40-48 books" in told
+    assert "- books 41 to 48: Book 41; Book 42;" in told and "Book 49" not in told
 
 
 def test_the_first_step_turns_nothing_over() -> None:
@@ -85,9 +91,8 @@ def test_seeds_agree_where_their_stretches_overlap() -> None:
         return Stretch(init, first, last, 0.05, 0.1, reversal)
 
     books = (0, 8, 16, 24, 32)
-    assert agreed([stretch(0, 1, 3), stretch(1, 2, 4)], books, 3) == [Overturn(16, 24, 2)]
+    assert agreed([stretch(0, 1, 3), stretch(1, 2, 4)], books, 3) == [Place(16, 24, 2)]
     assert agreed([stretch(0, 1, 2), stretch(1, 2, 3)], books, 3) == []
-    assert agreed([stretch(0, 1, 2), stretch(1, 1, 2, reversal=0.1)], books, 3) == []
 
 
 def test_too_small_a_null_gives_no_answer() -> None:
@@ -110,6 +115,7 @@ def test_trunks_are_read_from_the_files_of_evaluate_and_a_lost_one_is_told(tmp_p
 
 def test_the_report_the_table_and_the_picture_say_what_was_found() -> None:
     found = overturns("tiered-real-d0", followed(5, True))
+    assert found is not None and found.jumps == ()
     told = "\n".join(overturn_part(found, Speaker()))
     assert "Overturns found: 1, at 40-48 books." in told and "19 trunks really trained" in told
     assert overturn_part(None, Speaker()) == []

@@ -30,7 +30,7 @@ from stages.saturation.report import report
 from stages.saturation.report_flashes import read_flashes
 from stages.saturation.report_reflect import read_reflection
 from stages.saturation.settings import Saturation
-from stages.saturation.shelves import read_shelves
+from stages.saturation.shelves import read_shelves, titles_of
 from stages.saturation.show import REPORTS, plan, show
 from stages.saturation.states import comparer, stepper
 from stages.saturation.tables import (
@@ -77,7 +77,8 @@ def work_out() -> tuple[Analysis, Findings]:
     items, shelves = read_items(ITEMS), read_shelves(TIERS / "orders")
     analysis = analyse(items, settings, language, shelves)
     points = poll(items, shelves, settings, language, comparer(STATES, BASE))
-    turned = overturns(*read_trunks(TRUNKS, stepper(BASE), shown=True))
+    followed, trunks = read_trunks(TRUNKS, stepper(BASE), shown=True)
+    turned = overturns(followed, trunks, titles_of(TIERS, followed))
     trained = trained_at(read_rows(CELLS)).get((settings.order, settings.arm), {})
     breakdown = break_down(items, analysis, shelves)
     return analysis, find(analysis, points, read_books(TIERS), shelves, breakdown, turned, trained)

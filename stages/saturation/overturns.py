@@ -56,8 +56,8 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Overturn:
-    """Books between which an overturn was found, and in how many seeds."""
+class Place:
+    """Books between which most seeds agree, and how many they are."""
 
     start: int
     end: int
@@ -66,15 +66,20 @@ class Overturn:
 
 @dataclass(frozen=True)
 class Overturns:
-    """What was found along one reading; `relative` holds each seed's steps over the mean curve, and the null's."""
+    """What was found along one reading: overturns, and jumps, which stand out without a reversal.
+
+    `relative` holds each seed's steps over the mean curve, and the null's; `titles` the books as they were read.
+    """
 
     reading: str
     books: tuple[int, ...]
     inits: int
     nulls: int
     stretches: tuple[Stretch, ...]
-    found: tuple[Overturn, ...]
+    found: tuple[Place, ...]
+    jumps: tuple[Place, ...]
     relative: dict[tuple[str, int], Array]
+    titles: tuple[str, ...] = ()
 
 
 def read_trunks(folder: Path, steps: Steps, shown: bool = False) -> tuple[str, list[Trunk]]:
@@ -99,7 +104,7 @@ def read_trunks(folder: Path, steps: Steps, shown: bool = False) -> tuple[str, l
     return rows[0]["reading"], found
 
 
-def overturns(reading: str, trunks: Sequence[Trunk]) -> Overturns | None:
+def overturns(reading: str, trunks: Sequence[Trunk], titles: Sequence[str] = ()) -> Overturns | None:
     """Test the trunks of one reading; None where there are too few of them, or too few points, for the tests."""
     real = [one for one in trunks if one.kind == "real"]
     null = [one for one in trunks if one.kind == "shuffled"]
@@ -109,8 +114,12 @@ def overturns(reading: str, trunks: Sequence[Trunk]) -> Overturns | None:
     relative = {(one.kind, one.number): one.steps / curve for one in [*null, *real]}
     stretches = [stretch for one in real for stretch in judge_trunk(one, null)]
     books = tuple(int(size) for size in real[0].books)
-    found = tuple(agreed(stretches, books, len(real)))
-    return Overturns(reading, books, len(real), len(null), tuple(stretches), found, relative)
+    found = agreed([one for one in stretches if one.both], books, len(real))
+    overlaps = [range(one.start, one.end) for one in found]
+    jumps = [one for one in agreed(stretches, books, len(real)) if not any(one.start in over for over in overlaps)]
+    return Overturns(
+        reading, books, len(real), len(null), tuple(stretches), tuple(found), tuple(jumps), relative, tuple(titles)
+    )
 
 
 def judge_trunk(real: Trunk, null: Sequence[Trunk]) -> list[Stretch]:
@@ -167,16 +176,15 @@ def correlation(gains: Array, first: int, last: int) -> float:
     return float(np.corrcoef(before.mean(axis=0), behind.mean(axis=0))[0, 1])
 
 
-def agreed(stretches: Sequence[Stretch], books: Sequence[int], inits: int) -> list[Overturn]:
-    """The places at which a majority of the seeds has a stretch that passed both tests."""
-    passed = [one for one in stretches if one.both]
-    found: list[Overturn] = []
+def agreed(stretches: Sequence[Stretch], books: Sequence[int], inits: int) -> list[Place]:
+    """The places at which a majority of the seeds has one of these stretches."""
+    found: list[Place] = []
     for step in range(len(books) - 1):
-        there = {one.init for one in passed if one.first <= step < one.last}
+        there = {one.init for one in stretches if one.first <= step < one.last}
         if 2 * len(there) <= inits:
             continue
         if found and found[-1].end == books[step]:
-            found[-1] = Overturn(found[-1].start, books[step + 1], max(found[-1].inits, len(there)))
+            found[-1] = Place(found[-1].start, books[step + 1], max(found[-1].inits, len(there)))
         else:
-            found.append(Overturn(books[step], books[step + 1], len(there)))
+            found.append(Place(books[step], books[step + 1], len(there)))
     return found

@@ -9,7 +9,7 @@ GREY, RED = "#999999", "#D55E00"
 
 
 def overturns_figure(found: Overturns | None) -> Figure:
-    """Each trunk's steps over the mean of the null, the null in grey, overturns shaded."""
+    """Each trunk's steps over the mean of the null, the null in grey, overturns and jumps shaded."""
     figure = Figure(figsize=(9.2, 3.4))
     axes = figure.subplots()
     figure.suptitle("Overturns: is what was learned turned over at certain books?", x=0.01, ha="left", fontsize=11)
@@ -30,8 +30,11 @@ def overturns_figure(found: Overturns | None) -> Figure:
         )
         axes.plot(ends, steps, color=colour, linewidth=0.7 if null else 1.6, marker=None if null else "o", label=label,
                   markersize=3.5, zorder=1 if null else 2)  # fmt: skip
-    for one in found.found:
-        axes.axvspan(one.start, one.end, color=RED, alpha=0.15, linewidth=0, label=f"overturn in {one.inits} seeds")
+    for name, colour, places in (("overturn", RED, found.found), ("jump", GREY, found.jumps)):
+        for one in places:
+            axes.axvspan(
+                one.start, one.end, color=colour, alpha=0.15, linewidth=0, label=f"{name} in {one.inits} seeds"
+            )
     axes.axhline(1.0, color=GREY, linewidth=0.8)
     axes.set_xlabel(f"books read, order {found.reading}")
     axes.set_ylabel("step divergence over the null's mean")

@@ -1,8 +1,9 @@
 """The report's chapter on overturns."""
 
 import math
+from collections.abc import Sequence
 
-from stages.saturation.overturns import LEVEL, Overturns
+from stages.saturation.overturns import LEVEL, Overturns, Place
 from stages.saturation.phrases import Speaker
 from stages.saturation.report_findings import table
 
@@ -30,6 +31,18 @@ def overturn_part(found: Overturns | None, say: Speaker) -> list[str]:
         lines += [*table([say(f"overturns {key}" if key != "books" else key) for key in keys], rows)]
     else:
         lines += [say("overturns nothing"), ""]
-    places = ", ".join(f"{one.start:,}-{one.end:,}" for one in found.found)
-    count = say("overturns found", count=len(found.found), places=places) if found.found else say("overturns none")
-    return [*lines, count, ""]
+    count = say("overturns found", count=len(found.found), places=told(found.found)) if found.found else ""
+    lines += [count or say("overturns none"), ""]
+    if found.jumps:
+        lines += [say("overturns jump", places=told(found.jumps)), ""]
+    named = [
+        f"- {say('overturns there', first=one.start + 1, last=one.end, titles='; '.join(titles))}"
+        for one in (*found.found, *found.jumps)
+        if (titles := found.titles[one.start : one.end])
+    ]
+    return [*lines, *named, ""] if named else lines
+
+
+def told(places: Sequence[Place]) -> str:
+    """Where they are, in books."""
+    return ", ".join(f"{one.start:,}-{one.end:,}" for one in places)

@@ -42,3 +42,13 @@ def read_shelves(folder: Path) -> Shelves:
         with path.open(encoding="utf-8", newline="") as stream:
             orders[order, int(draw)] = tuple(row["book_id"] for row in csv.DictReader(stream))
     return Shelves(orders)
+
+
+def titles_of(tiers: Path, reading: str) -> tuple[str, ...]:
+    """Title and author of every book of a reading, in its order; none where no reading is named."""
+    if not reading:
+        return ()
+    with (tiers / "readings.csv").open(encoding="utf-8", newline="") as stream:
+        [place] = {f"{row['order']}-d{row['draw']}" for row in csv.DictReader(stream) if row["reading"] == reading}
+    with (tiers / "orders" / f"{place}.csv").open(encoding="utf-8", newline="") as stream:
+        return tuple(f"{row['title']} ({row['author']})" for row in csv.DictReader(stream))

@@ -64,7 +64,7 @@ def summary(analysis: Analysis, fates: Fates, overturns: Overturns | None = None
     for contrast in analysis.contrasts:
         if contrast.measure == analysis.settings.score and not contrast.control.endswith("_books"):
             row[f"beats_{contrast.control}"] = contrast.beats
-    return row | ({"overturns": len(overturns.found)} if overturns else {})
+    return row | ({"overturns": len(overturns.found), "jumps": len(overturns.jumps)} if overturns else {})
 
 
 def measured_columns(scored: Scored, place: int, name: str) -> Row:
