@@ -102,7 +102,7 @@ def write_table(folder: Path, settings: Saturation) -> None:
     books = max((int(row["books"]) for row in rows), default=0)
     cells = cells_of(rows)
     lines = [
-        "# Variants: what moves more than prediction?",
+        "# Variants: one thing done otherwise",
         "",
         f"Mean over {books} probe books with its 90 % interval: bits per byte gained over the base of the variant;",
         "`js` is the divergence from it in bits per token, `forgetting` the bits per byte lost on other text.",
