@@ -73,6 +73,7 @@ def test_a_jump_stands_out_and_its_gains_keep_their_correlation() -> None:
     assert whole is not None and whole.found == () and whole.jumps == (Place(40, 48, 3),)
     told = "\n".join(overturn_part(whole, Speaker()))
     assert "No overturn was found." in told and "A jump and no overturn, at 40-48 books" in told
+    assert "one order in 20" in told
     assert "- books 41 to 48: Book 41; Book 42;" in told and "Book 49" not in told
 
 
@@ -93,6 +94,11 @@ def test_seeds_agree_where_their_stretches_overlap() -> None:
     books = (0, 8, 16, 24, 32)
     assert agreed([stretch(0, 1, 3), stretch(1, 2, 4)], books, 3) == [Place(16, 24, 2)]
     assert agreed([stretch(0, 1, 2), stretch(1, 2, 3)], books, 3) == []
+    mixed = [stretch(0, 1, 2), stretch(1, 1, 2, reversal=0.1)]
+    assert agreed([one for one in mixed if one.both], books, 3) == []
+    assert agreed(mixed, books, 3) == [Place(8, 16, 2)]
+    assert Place(8, 24, 2).overlaps(Place(16, 24, 2)) and Place(16, 24, 2).overlaps(Place(8, 32, 2))
+    assert not Place(8, 16, 2).overlaps(Place(16, 24, 2))
 
 
 def test_too_small_a_null_gives_no_answer() -> None:

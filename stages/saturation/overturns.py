@@ -63,6 +63,10 @@ class Place:
     end: int
     inits: int
 
+    def overlaps(self, other: "Place") -> bool:
+        """Whether some book is in both."""
+        return self.start < other.end and other.start < self.end
+
 
 @dataclass(frozen=True)
 class Overturns:
@@ -115,8 +119,7 @@ def overturns(reading: str, trunks: Sequence[Trunk], titles: Sequence[str] = ())
     stretches = [stretch for one in real for stretch in judge_trunk(one, null)]
     books = tuple(int(size) for size in real[0].books)
     found = agreed([one for one in stretches if one.both], books, len(real))
-    overlaps = [range(one.start, one.end) for one in found]
-    jumps = [one for one in agreed(stretches, books, len(real)) if not any(one.start in over for over in overlaps)]
+    jumps = [one for one in agreed(stretches, books, len(real)) if not any(map(one.overlaps, found))]
     return Overturns(
         reading, books, len(real), len(null), tuple(stretches), tuple(found), tuple(jumps), relative, tuple(titles)
     )

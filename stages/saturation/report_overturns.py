@@ -31,10 +31,10 @@ def overturn_part(found: Overturns | None, say: Speaker) -> list[str]:
         lines += [*table([say(f"overturns {key}" if key != "books" else key) for key in keys], rows)]
     else:
         lines += [say("overturns nothing"), ""]
-    count = say("overturns found", count=len(found.found), places=told(found.found)) if found.found else ""
-    lines += [count or say("overturns none"), ""]
+    several = say("overturns found", count=len(found.found), places=told(found.found))
+    lines += [several if found.found else say("overturns none"), ""]
     if found.jumps:
-        lines += [say("overturns jump", places=told(found.jumps)), ""]
+        lines += [say("overturns jump", places=told(found.jumps), orders=found.nulls + 1), ""]
     named = [
         f"- {say('overturns there', first=one.start + 1, last=one.end, titles='; '.join(titles))}"
         for one in (*found.found, *found.jumps)
