@@ -17,8 +17,7 @@ from stages.shared.measures import book_gains
 MAIN = "main"
 SCORES, GAINS, TABLE = "variants.csv", "gains.csv", "variants.md"
 SHOWN = ("prediction", "explanation", "order", "chain", "js", "forgetting")
-UNDERSTOOD = ("explanation", "order", "chain")  # that move least: the question is whether any of them leaves zero
-LEVEL = 0.05  # chance that an interval of 90 % lies wholly above zero where nothing moved
+STILL = ("explanation", "order", "chain")  # that move least: the question is whether any of them leaves zero
 CELL = ["measure", "order", "draw", "init", "rung", "book_id"]  # of one arm
 
 Row = dict[str, str]
@@ -88,11 +87,10 @@ def differences(gains: pd.DataFrame, settings: Saturation) -> dict[Place, dict[s
             told = dict(zip(map(str, rungs), one.bounds, strict=True))
             if rungs[-1] // 2 in rungs:
                 half, top = rungs.index(rungs[-1] // 2), len(rungs) - 1
-                added = one.samples[:, top] - one.samples[:, half]
-                value = one.cube.curve[top] - one.cube.curve[half]
-                told[f"{rungs[half]} to {rungs[top]}"] = bound(added, value, settings.interval)
-            for books, value in told.items():
-                found.setdefault((str(variant), one.cube.order, str(arm), books), {})[one.cube.measure] = value
+                samples, value = (row[..., top] - row[..., half] for row in (one.samples, one.cube.curve))
+                told[f"{rungs[half]} to {rungs[top]}"] = bound(samples, value, settings.interval)
+            for books, difference in told.items():
+                found.setdefault((str(variant), one.cube.order, str(arm), books), {})[one.cube.measure] = difference
     return found
 
 
@@ -104,7 +102,8 @@ def write_table(folder: Path, settings: Saturation) -> None:
     lines = [
         "# Variants: one thing done otherwise",
         "",
-        f"Mean over {books} probe books with its 90 % interval: bits per byte gained over the base of the variant;",
+        f"Mean over {books} probe books with its {settings.interval * 100:.0f} % interval: bits per byte gained "
+        "over the base of the variant;",
         "`js` is the divergence from it in bits per token, `forgetting` the bits per byte lost on other text.",
         "A gain in bold lies wholly above zero.",
         "",
@@ -113,7 +112,7 @@ def write_table(folder: Path, settings: Saturation) -> None:
     for place, scores in cells.items():
         first = next(iter(scores.values()))
         lines.append(line(place, first["tokens"], first["draws"], *(shown(scores.get(name), name) for name in SHOWN)))
-    lines += ["", above_zero(list(cells.values())), ""]
+    lines += ["", above_zero(list(cells.values()), settings.interval), ""]
     apart = differences(pd.read_csv(folder / GAINS), settings)
     if apart:
         lines += [
@@ -126,7 +125,7 @@ def write_table(folder: Path, settings: Saturation) -> None:
             *head(),
             *(line(place, *(apart_shown(scores.get(name)) for name in SHOWN)) for place, scores in apart.items()),
             "",
-            one_sided([value for scores in apart.values() for value in scores.values()]),
+            left_zero([one for scores in apart.values() for one in scores.values()], settings.interval),
             "",
         ]
     (folder / TABLE).write_text("\n".join(lines), encoding="utf-8")
@@ -168,18 +167,23 @@ def leaves_zero(one: Bound) -> bool:
     return one.low > 0 or one.high < 0
 
 
-def above_zero(cells: Sequence[dict[str, Row]]) -> str:
+def above_zero(cells: Sequence[dict[str, Row]], interval: float) -> str:
     """How many gains beside prediction lie above zero or below, and how many would by chance."""
-    tested = [row for scores in cells for name in UNDERSTOOD if (row := scores.get(name)) and row["gain_low"]]
+    tested = [row for scores in cells for name in STILL if (row := scores.get(name)) and row["gain_low"]]
     above = sum(float(row["gain_low"]) > 0 for row in tested)
     below = sum(float(row["gain_high"]) < 0 for row in tested)
     scores = "explanatory power, order gain and chain-of-thought gain"
-    chance = f"where nothing moved, about {LEVEL * len(tested):.1f} would on either side"
+    chance = f"where nothing moved, about {outside(interval) / 2 * len(tested):.1f} would on either side"
     return f"Of {len(tested)} intervals of {scores} {above} lie wholly above zero, {below} below; {chance}."
 
 
-def one_sided(tested: Sequence[Bound]) -> str:
+def left_zero(tested: Sequence[Bound], interval: float) -> str:
     """How many differences leave zero, and how many would by chance."""
     there = sum(map(leaves_zero, tested))
-    chance = f"where nothing differed, about {2 * LEVEL * len(tested):.1f} would"
+    chance = f"where nothing differed, about {outside(interval) * len(tested):.1f} would"
     return f"Of {len(tested)} differences {there} leave zero; {chance}."
+
+
+def outside(interval: float) -> float:
+    """The share of intervals that miss the truth by chance."""
+    return round(1 - interval, 9)

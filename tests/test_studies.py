@@ -127,6 +127,7 @@ def test_a_variant_stands_beside_the_study_with_its_tokens(project: Path) -> Non
     apart = table.split("## Less the study itself")[1]
     [told] = [line.split("|")[5] for line in apart.splitlines() if line.startswith("| wide | tiered | real | 3 |")]
     assert float(told.split()[0].strip("*")) == pytest.approx(gains["wide"] - gains["main"], abs=1e-4)
+    assert "main, wide" in refused(project, "--only", "narrow")
 
 
 def planted(seed: int) -> pd.DataFrame:
